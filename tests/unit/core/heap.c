@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+
+#include "heap.h"
+
+/* glibc's size field in front of each block */
+#define OVERHEAD sizeof(size_t)
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_reallocarray(void *block, size_t n, size_t size);
+void __real_free(void *block);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_reallocarray(void *block, size_t n, size_t size);
+void __wrap_free(void *block);
+
+static size_t held, peak, blocks, until_failure;
+static int failed;
+
+static int must_fail(void)
+{
+	if (until_failure == 0 || --until_failure > 0)
+		return 0;
+	failed = 1;
+	errno = ENOMEM;
+	return 1;
+}
+
+static void *took(void *block)
+{
+	if (!block)
+		return NULL;
+	blocks++;
+	held += malloc_usable_size(block) + OVERHEAD;
+	if (held > peak)
+		peak = held;
+	return block;
+}
+
+static void gave(void *block)
+{
+	if (!block)
+		return;
+	blocks--;
+	held -= malloc_usable_size(block) + OVERHEAD;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return must_fail() ? NULL : took(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return must_fail() ? NULL : took(__real_calloc(n, size));
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+	if (must_fail())
+		return NULL;
+	gave(block);
+	return took(__real_realloc(block, size));
+}
+
+void *__wrap_reallocarray(void *block, size_t n, size_t size)
+{
+	size_t bytes;
+
+	return __builtin_mul_overflow(n, size, &bytes) ? NULL
+						       : __wrap_realloc(block, bytes);
+}
+
+void __wrap_free(void *block)
+{
+	gave(block);
+	__real_free(block);
+}
+
+void heap_fail_at(size_t n)
+{
+	until_failure = n;
+	failed = 0;
+}
+
+int heap_failed(void)
+{
+	return failed;
+}
+
+size_t heap_held(void)
+{
+	return held;
+}
+
+size_t heap_peak(void)
+{
+	return peak;
+}
+
+void heap_reset_peak(void)
+{
+	peak = held;
+}
+
+size_t heap_blocks(void)
+{
+	return blocks;
+}
