@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * elements - reads the elements out of a dump
+ *
+ * With libmnl alone: an object of libnftnl for each of 60,000 elements costs more than
+ * the dump.
+ */
+
+#include "rules/ruleset_private.h"
+
+/** struct counted - one element of a dump */
+struct counted {
+	const uint8_t *key; /* NULL of the catch-all */
+	const uint8_t *data;
+	uint16_t key_len, data_len;
+	uint32_t flags;
+	uint64_t packets;
+};
+
+/** elements_each() - call back for every element in a NEWSETELEM message; not 0 stops and
+ * is returned */
+int elements_each(const struct nlmsghdr *nlh,
+		  int (*on_element)(void *userdata, const struct counted *e),
+		  void *userdata);

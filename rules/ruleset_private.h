@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * ruleset_private - what the files behind rules/ruleset.h share
+ */
+
+#include "rules/ruleset.h" /* first: linux/netfilter.h has to come behind netinet/in.h */
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+/* a table's flag that is younger than the headers we build with */
+#define TABLE_F_PERSIST 0x4
+
+#define RULESET_TABLE "natd"
+
+/* the sets that hold mappings, one for each enum mapping_kind */
+#define MAPPING_SETS (MAPPING_PINHOLE6 + 1)
+
+/** struct watched - a foreign transaction that watch.c has read in part: its messages
+ * come first, who committed it comes last */
+struct watched {
+	uint32_t portid;
+	bool touched;
+	bool foreign;
+};
+
+/**
+ * struct ruleset
+ * @nl:       writes, and dumps; owns the table in the owned protection
+ * @portid:   netlink address of @nl: notifications of our own transactions carry it
+ * @seq:      last netlink sequence number used
+ * @watch:    subscribed to NFNLGRP_NFTABLES, non-blocking; belongs to watch.c
+ * @watched:  belongs to watch.c
+ * @can_own:  the kernel knows owner and persist
+ * @synced:   a ruleset_sync() went well, so that what follows is known
+ * @wan, @masquerade6: what was set last; the arrays are ours
+ * @elements: how many elements each set of mappings holds
+ * @room:     its size in the kernel
+ */
+struct ruleset {
+	struct mnl_socket *nl;
+	uint32_t portid;
+	uint32_t seq;
+	struct mnl_socket *watch;
+	struct watched watched;
+	bool can_own;
+	bool synced;
+	enum protection protection;
+	struct in6_addr *wan;
+	size_t n_wan;
+	struct prefix *masquerade6;
+	size_t n_masquerade6;
+	size_t elements[MAPPING_SETS];
+	size_t room[MAPPING_SETS];
+};
+
+/**
+ * ruleset_get() - ask nf_tables over @rs->nl, hand each answer to @on_message
+ * @type:       NFT_MSG_GETCHAIN and the like
+ * @flags:      NLM_F_DUMP, or 0 for one object (then NLM_F_ACK ends the answer)
+ * @table, @set: names put into the request where the message type has them, or NULL
+ * @on_message: as of mnl_cb_run()
+ *
+ * Return: 0; -EINTR when the dump was torn by another transaction; -ENOENT; -ENOMEM;
+ * another netlink errno.
+ */
+int ruleset_get(struct ruleset *rs, uint16_t type, uint8_t family, uint16_t flags,
+		const char *table, const char *set, mnl_cb_t on_message, void *userdata);
+
+/** watch_open() - open @rs->watch, when @rs->portid is known
+ * Return: 0; -EMFILE, -ENFILE, -ENOMEM, -EPROTONOSUPPORT; another errno of the socket. */
+int watch_open(struct ruleset *rs);
+void watch_close(struct ruleset *rs);
+
+/** printable_copy() - a foreign name, for logs and JSON: a process may name itself, and a
+ * table may be named, with any bytes. NULL is "" */
+void printable_copy(char *to, size_t size, const char *name);
+
+/** ruleset_remember() - copy what was set into @rs. Return: 0 or -ENOMEM */
+int ruleset_remember(struct ruleset *rs, const struct ruleset_addresses *addresses);
+
+/**
+ * ruleset_make_room() - raise the sizes of the sets of mappings where fewer than @need
+ * elements fit
+ *
+ * In a transaction of its own, for a new size counts from the next one on; it changes
+ * nothing else. Return: 0, or what batch_send() returns.
+ */
+int ruleset_make_room(struct ruleset *rs, const size_t need[static MAPPING_SETS],
+		      struct ruleset_fault *why);
+/** ruleset_room_for() - the size a new set should have to take @need elements */
+size_t ruleset_room_for(const struct ruleset *rs, size_t need);
