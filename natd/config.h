@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * config - natd.conf, read whole and checked whole
+ *
+ *	user = natd                     group = natd
+ *	table-protection = auto         # auto | owned | watched
+ *	wan { interfaces = {"wan0"}  mss = auto }           # auto | off | 536..65535
+ *	lan { interfaces = {"lan0"}  masquerade6 = auto }   # auto | yes | no
+ *	firewall { input = accept  open = {"tcp 22"} }      # accept | drop
+ *	forward web { protocol = tcp  port = 8080  to = "192.168.1.10:80" }
+ *
+ * natd.conf(5) is the contract. An unknown word, a value out of range, a name or external
+ * endpoint given twice, an interface that is WAN and LAN at once: an error with file and
+ * line, and no configuration.
+ */
+
+#include "rules/ruleset.h"
+
+enum masquerade6 { MASQUERADE6_AUTO, MASQUERADE6_YES, MASQUERADE6_NO };
+enum mss_setting { MSS_SETTING_AUTO, MSS_SETTING_OFF, MSS_SETTING_FIXED };
+
+/**
+ * struct config_forward - one forward block
+ * @change: CHANGE_ADD, origin ORIGIN_CONFIG, mapping resolved, created 0
+ * @line:   of the block in the file
+ */
+struct config_forward {
+	struct change change;
+	unsigned int line;
+};
+
+/**
+ * struct config
+ * @options: all set but mss_mode, which is the gateway's to decide from @mss_setting
+ */
+struct config {
+	char path[4096];
+	char user[64], group[64];
+	struct ruleset_options options;
+	enum mss_setting mss_setting;
+	enum masquerade6 masquerade6;
+	struct config_forward *forwards;
+	size_t n_forwards;
+};
+
+/** struct config_flaw - "/etc/natd/natd.conf:12: what is wrong, and what would be right"
+ */
+struct config_flaw {
+	char text[512];
+};
+
+/**
+ * config_load()
+ * @ret: owned by the caller; written on success only
+ * @why: written on failure
+ *
+ * Return: 0; -EINVAL when something in it is wrong; -ENOENT, -EACCES, -EISDIR, -EIO when
+ * it cannot be read; -ENOMEM.
+ */
+int config_load(const char *path, struct config **ret, struct config_flaw *why);
+/** config_load_buffer() - the same of @len bytes; @path is what flaws are said of */
+int config_load_buffer(const char *path, const void *bytes, size_t len,
+		       struct config **ret, struct config_flaw *why);
+void config_free(struct config *config); /* NULL is fine */
+
+/** config_line() - the line of the forward that made @m; 0 = no longer in the file */
+unsigned int config_line(const struct config *config, const struct mapping *m);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * config_parse - natd.conf's schema: from libconfuse's blocks to struct config
+ */
+
+#include "natd/config.h"
+#include "natd/config_text.h"
+
+/**
+ * struct config_reader - a configuration in the making
+ * @config: what was read so far
+ * @why:    the first flaw
+ * @error:  0 until there is one
+ * @wan_line, @lan_line, @firewall_line: where the block begins; 0 = none so far
+ * @wan_lines, @lan_lines, @open_lines: of each element of the lists in @config
+ * @room:   of config->forwards
+ * @text:   borrowed
+ * @n_closed: blocks of it that were read
+ */
+struct config_reader {
+	struct config *config;
+	struct config_flaw *why;
+	int error;
+	unsigned int wan_line, lan_line, firewall_line;
+	unsigned int wan_lines[RULESET_WANS_MAX];
+	unsigned int lan_lines[RULESET_LANS_MAX];
+	unsigned int open_lines[RULESET_OPEN_MAX];
+	size_t room;
+	const struct config_text *text;
+	size_t n_closed;
+};
+
+/** config_flaw() - "FILE:LINE: ..."; the first one stays. Return: -EINVAL */
+int config_flaw(struct config_reader *reader, unsigned int line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/**
+ * config_parse() - read reader->text, after config_text_clean(), into reader->config
+ *
+ * Return: 0; -EINVAL with reader->why written; -ENOMEM. Not to be called from two threads
+ * at once.
+ */
+int config_parse(struct config_reader *reader);
+
+/**
+ * struct config_word - one value as it stands in the file
+ */
+struct config_word {
+	unsigned int line;
+	char text[];
+};
+
+/**
+ * struct config_block - the values of one block, by name
+ * @title: of a forward; else NULL
+ * @line:  where it begins
+ *
+ * All borrowed; @section is libconfuse's.
+ */
+struct config_block {
+	struct config_reader *reader;
+	void *section;
+	const char *title;
+	unsigned int line;
+};
+
+/** config_block_word() - the @i-th value of option @name, or NULL */
+const struct config_word *config_block_word(const struct config_block *block,
+					    const char *name, unsigned int i);
+
+/* The values of each kind of block, checked and put into the configuration. Return: 0,
+ * -EINVAL with the flaw written, -ENOMEM. */
+int config_take_top(const struct config_block *block);
+int config_take_wan(const struct config_block *block);
+int config_take_lan(const struct config_block *block);
+int config_take_firewall(const struct config_block *block);
+int config_take_forward(const struct config_block *block);

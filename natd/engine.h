@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * engine - the one write path
+ *
+ * Whatever wants to alter a mapping submits a list of changes with a callback for its
+ * answer. What one turn of the loop brought is committed together:
+ *
+ *	table_stage()           -> plan		may refuse, one request or another
+ *	store transaction open			may refuse
+ *	kernel transaction			may refuse, names the element
+ *	store commit				only now is it so
+ *	table_commit()				cannot fail
+ *	stale connections ended, answers
+ */
+
+#include <systemd/sd-event.h>
+
+#include "core/table.h"
+#include "natd/store.h"
+#include "rules/conntrack.h"
+#include "rules/ruleset.h"
+
+struct engine;
+
+/*
+ * Of the turn in the loop: after what the kernel tells. What serves the clients has the
+ * same, so that a client that never pauses cannot keep the turn from its turn.
+ */
+#define ENGINE_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
+/**
+ * struct answer - what became of a request
+ * @problem: NULL, or the fault: VERDICT_FAULT (nothing has changed), VERDICT_UNKNOWN,
+ *           VERDICT_BUSY. A refusal is not here but in the plan
+ * @plan:    NULL with @problem; else plan_refused(), plan_results() for @request
+ * @changes: with @plan: what was asked, for the sentence of a refusal
+ * @ended:   connections ended because of this request
+ *
+ * All borrowed for the time of the callback.
+ */
+struct answer {
+	const struct problem *problem;
+	const struct plan *plan;
+	const struct change_list *changes;
+	size_t request;
+	size_t ended;
+};
+
+typedef void (*engine_answer)(void *userdata, const struct answer *answer);
+
+/**
+ * struct engine_parts - what it works on; all borrowed until engine_free()
+ * @event: NULL in tests, which call engine_turn() themselves
+ */
+struct engine_parts {
+	sd_event *event;
+	struct table *table;
+	struct store *store;
+	struct ruleset *ruleset;
+	struct conntrack *conntrack;
+	/* our WAN addresses, now */
+	struct address_list (*wan_addresses)(void *userdata);
+	/* would a packet to @addr leave by a WAN? 1, 0, negative errno */
+	int (*route_is_wan)(void *userdata, const struct in6_addr *addr);
+	/* the kernel's table must be brought back to what the table says: sync. 0 or
+	 * negative errno */
+	int (*resync)(void *userdata, struct ruleset_fault *why);
+	void *userdata;
+};
+
+/** Return: 0, -ENOMEM, or what sd-event said */
+int engine_new(const struct engine_parts *parts, struct engine **ret);
+void engine_free(struct engine *engine); /* NULL is fine; open requests get a fault */
+
+/**
+ * engine_submit() - ask for changes
+ * @list: taken over, also on failure; the caller's is empty afterwards
+ * @done: called exactly once, from a later turn, unless this fails
+ *
+ * Return: 0, -ENOMEM.
+ */
+int engine_submit(struct engine *engine, struct change_list *list, engine_answer done,
+		  void *userdata);
+
+/** engine_turn() - serve what waits now; what the loop calls */
+void engine_turn(struct engine *engine);
+
+/** Is the outcome of a commit unknown? Then all changes are refused as VERDICT_BUSY */
+bool engine_is_stuck(const struct engine *engine);

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "natd/gateway_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "core/cleanup.h"
+#include "natd/log.h"
+#include "natd/sysctl.h"
+
+uint64_t gateway_now(void)
+{
+	return (uint64_t)time(NULL);
+}
+
+struct table *gateway_table(struct gateway *gw)
+{
+	return gw->table;
+}
+
+struct engine *gateway_engine(struct gateway *gw)
+{
+	return gw->engine;
+}
+
+const struct config *gateway_config(const struct gateway *gw)
+{
+	return gw->config;
+}
+
+void gateway_options(const struct gateway *gw, const struct config *config,
+		     struct ruleset_options *ret)
+{
+	/* byte for byte: options are compared with memcmp() */
+	memcpy(ret, &config->options, sizeof(*ret));
+	switch (config->mss_setting) {
+	case MSS_SETTING_OFF:
+		ret->mss_mode = MSS_OFF;
+		break;
+	case MSS_SETTING_FIXED:
+		ret->mss_mode = MSS_FIXED;
+		break;
+	case MSS_SETTING_AUTO:
+		ret->mss_mode = links_mtu_differs(gw->links) ? MSS_ROUTE : MSS_OFF;
+		break;
+	}
+}
+
+static void remember_extra(void *userdata, uint8_t protocol,
+			   const struct endpoint *external)
+{
+	/* Without memory the connections of a forward that was never promised live on. */
+	(void)ending_add(userdata, protocol, external, NULL);
+}
+
+static struct ruleset_addresses present_addresses(const struct gateway *gw)
+{
+	struct ruleset_addresses addresses = { .wan = links_wan_addresses(gw->links) };
+
+	addresses.masquerade6 = links_masquerade6(gw->links, &addresses.n_masquerade6);
+	return addresses;
+}
+
+/* What is forgotten for want of memory is, when it is lost, not ended: no more. */
+static void note_addresses(struct gateway *gw, const struct address_list *wan)
+{
+	size_t bytes = wan->n * sizeof(*wan->addrs);
+
+	free(gw->wan);
+	gw->wan = malloc(bytes + 1);
+	gw->n_wan = gw->wan ? wan->n : 0;
+	if (gw->n_wan)
+		memcpy(gw->wan, wan->addrs, bytes);
+}
+
+/* The engine's own connections' view of the gateway. */
+static struct engine_parts parts_of(struct gateway *gw);
+
+static void end_strays(struct gateway *gw, struct ending *strays)
+{
+	struct engine_parts parts = parts_of(gw);
+	size_t ended;
+	int r;
+
+	r = ending_run(strays, &parts, true, &ended);
+	if (r < 0)
+		log_warning("Connections could not be compared with the table: %s.",
+			    strerror(-r));
+	else if (ended)
+		log_notice("Ended %zu connections that no mapping leads where they went.",
+			   ended);
+}
+
+static int sync_kernel(struct gateway *gw, struct ending *strays,
+		       struct ruleset_report *report, struct ruleset_fault *why)
+{
+	const struct ruleset_addresses addresses = present_addresses(gw);
+	struct ruleset_options options;
+	int r;
+
+	gateway_options(gw, gw->config, &options);
+	r = ruleset_sync(gw->ruleset, &options, &addresses, gw->table,
+			 store_sequence(gw->store), remember_extra, strays, report, why);
+	if (r < 0) {
+		snprintf(gw->sync_problem, sizeof(gw->sync_problem),
+			 "The kernel's table is not in force: %s (%s).", why->text,
+			 strerror(-r));
+		return r;
+	}
+	gw->sync_problem[0] = 0;
+	if (report->created || report->replaced || !gw->in_force)
+		gw->table_since = gateway_now();
+	gw->in_force = true;
+	memcpy(&gw->options, &options, sizeof(options));
+	note_addresses(gw, &addresses.wan);
+	return 0;
+}
+
+int gateway_sync(struct gateway *gw, struct ruleset_report *report,
+		 struct ruleset_fault *why)
+{
+	struct ending strays = { 0 };
+	int r;
+
+	*report = (struct ruleset_report){ 0 };
+	why->text[0] = 0;
+	r = sync_kernel(gw, &strays, report, why);
+	if (r == 0 && (strays.n || report->created))
+		end_strays(gw, &strays);
+	ending_done(&strays);
+	return r;
+}
+
+void gateway_forwarding(struct gateway *gw)
+{
+	struct sysctl_fault why = { "" };
+
+	if (sysctl_forwarding(gw->links, &why) == 0) {
+		gw->sysctl_problem[0] = 0;
+		return;
+	}
+	if (strcmp(gw->sysctl_problem, why.text))
+		log_error("%s", why.text);
+	snprintf(gw->sysctl_problem, sizeof(gw->sysctl_problem), "%s", why.text);
+}
+
+/* ------------------------------------------------------------ interfaces */
+
+static void end_lost(struct gateway *gw, const struct address_list *lost)
+{
+	struct engine_parts parts = parts_of(gw);
+	size_t ended;
+	int r;
+
+	r = ending_of_address(&parts, lost, &ended);
+	if (r < 0)
+		log_warning("Connections of a lost WAN address may linger: %s.",
+			    strerror(-r));
+	else
+		log_notice(
+			"%zu WAN addresses were lost; ended %zu connections of theirs.",
+			lost->n, ended);
+}
+
+/* Takes @before over. */
+static void end_missing(struct gateway *gw, struct in6_addr *before, size_t n)
+{
+	const struct address_list now = links_wan_addresses(gw->links);
+	struct address_list lost = { .addrs = before };
+
+	for (size_t i = 0; i < n; i++)
+		if (!address_list_has(&now, &before[i]))
+			before[lost.n++] = before[i];
+	if (lost.n)
+		end_lost(gw, &lost);
+	free(before);
+}
+
+static int follow_links(struct gateway *gw)
+{
+	const struct ruleset_addresses addresses = present_addresses(gw);
+	struct ruleset_report report;
+	struct ruleset_options options;
+	struct ruleset_fault why = { "" };
+	int r;
+
+	gateway_options(gw, gw->config, &options);
+	if (!memcmp(&options, &gw->options, sizeof(options)) && gw->in_force) {
+		r = ruleset_set_addresses(gw->ruleset, &addresses, &why);
+		if (r == 0) {
+			note_addresses(gw, &addresses.wan);
+			return 0;
+		}
+	}
+	r = gateway_sync(gw, &report, &why);
+	if (r < 0)
+		log_error("The kernel's table cannot follow the interfaces: %s (%s).",
+			  why.text, strerror(-r));
+	return r;
+}
+
+static void on_links(void *userdata)
+{
+	struct gateway *gw = userdata;
+	struct in6_addr *before = TAKE(gw->wan);
+	size_t n = gw->n_wan;
+
+	gw->n_wan = 0;
+	if (follow_links(gw) == 0)
+		gateway_forwarding(gw);
+	end_missing(gw, before, n);
+}
+
+/* ------------------------------------------------------------ start and end */
+
+static struct address_list wan_addresses(void *userdata)
+{
+	struct gateway *gw = userdata;
+
+	return links_wan_addresses(gw->links);
+}
+
+static int route_is_wan(void *userdata, const struct in6_addr *addr)
+{
+	struct gateway *gw = userdata;
+
+	return links_route_is_wan(gw->links, addr);
+}
+
+static int resync(void *userdata, struct ruleset_fault *why)
+{
+	struct ruleset_report report;
+
+	return gateway_sync(userdata, &report, why);
+}
+
+static struct engine_parts parts_of(struct gateway *gw)
+{
+	return (struct engine_parts){
+		.event = gw->event,
+		.table = gw->table,
+		.store = gw->store,
+		.ruleset = gw->ruleset,
+		.conntrack = gw->conntrack,
+		.wan_addresses = wan_addresses,
+		.route_is_wan = route_is_wan,
+		.resync = resync,
+		.userdata = gw,
+	};
+}
+
+int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct problem *why)
+{
+	struct ending strays = { 0 };
+	struct ruleset_fault fault = { "" };
+	int r;
+
+	*report = (struct ruleset_report){ 0 };
+	r = sync_kernel(gw, &strays, report, &fault);
+	if (r == 0) {
+		end_strays(gw, &strays);
+		gateway_scan_foreign(gw);
+		gateway_forwarding(gw);
+	} else {
+		problem_set(why, VERDICT_FAULT, "natd's log says more.",
+			    "The kernel refused: %s (%s).", fault.text, strerror(-r));
+	}
+	ending_done(&strays);
+	return r;
+}
+
+static int fail(struct gateway_fault *why, int r, const char *what)
+{
+	snprintf(why->text, sizeof(why->text), "%s: %s", what, strerror(-r));
+	return r;
+}
+
+static int open_store(struct gateway *gw, const char *state, struct gateway_fault *why)
+{
+	struct store_fault fault = { "" };
+	uint8_t seed[16];
+	int r;
+
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return fail(why, -errno, "no random numbers");
+	gw->table = table_new(GATEWAY_CAPACITY, seed);
+	if (!gw->table)
+		return fail(why, -ENOMEM, "the table");
+	r = store_open(state, &gw->store, &fault);
+	if (r == 0)
+		r = store_load(gw->store, gw->table, &fault);
+	if (r < 0)
+		snprintf(why->text, sizeof(why->text), "%s", fault.text);
+	return r;
+}
+
+static int open_kernel(struct gateway *gw, struct gateway_fault *why)
+{
+	int r;
+
+	r = ruleset_open(&gw->ruleset);
+	if (r == -EPERM)
+		return fail(why, r, "natd may not program the network; start it as root");
+	if (r < 0)
+		return fail(why, r, "nftables");
+	r = conntrack_open(&gw->conntrack);
+	if (r < 0)
+		return fail(why, r, "the connection tracker");
+	r = links_open(gw->event, gw->config, on_links, gw, &gw->links);
+	return r < 0 ? fail(why, r, "the interfaces") : 0;
+}
+
+/*
+ * Up to one more than the store's is normal: a change whose commit never came was
+ * answered to nobody, and the comparison takes it away. More than that: the store went
+ * back in time, and what it lacks was promised.
+ */
+static int check_sequence(struct gateway *gw, const char *state,
+			  struct gateway_fault *why)
+{
+	uint64_t kernel, store = store_sequence(gw->store);
+	int r;
+
+	r = ruleset_sequence(gw->ruleset, &kernel);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return fail(why, r, "the kernel's table");
+	if (kernel <= store + 1)
+		return 0;
+	snprintf(
+		why->text, sizeof(why->text),
+		"%s/natd.db is older (change %llu) than the kernel's table (change %llu), "
+		"which goes on forwarding. Put the newer file back; or, to go on with this "
+		"one and lose what it lacks, run natd --teardown first.",
+		state, (unsigned long long)store, (unsigned long long)kernel);
+	return -EUCLEAN;
+}
+
+static void end_leftovers_of(void *userdata, uint8_t protocol,
+			     const struct endpoint *external)
+{
+	(void)ending_add(userdata, protocol, external, NULL);
+}
+
+static void log_start(const struct gateway *gw, const struct ruleset_report *report)
+{
+	const char *protection =
+		ruleset_protection(gw->ruleset) == PROTECTION_OWNED ? "owned" : "watched";
+
+	if (report->created)
+		log_notice("The kernel had no table; made it (%s) with %zu mappings.",
+			   protection, report->added);
+	else if (report->replaced || report->rewritten || report->added ||
+		 report->removed)
+		log_notice(
+			"The kernel's table (%s) differed: %zu mappings put back, %zu taken "
+			"away%s.",
+			protection, report->added, report->removed,
+			report->rewritten || report->replaced ? ", rules rewritten" : "");
+	else
+		log_info("The kernel's table (%s) is as it should be: %zu mappings.",
+			 protection, table_size(gw->table));
+}
+
+static int first_sync(struct gateway *gw, struct gateway_fault *why)
+{
+	struct ending strays = { 0 };
+	struct ruleset_report report = { 0 };
+	struct ruleset_fault fault = { "" };
+	int r;
+
+	r = sync_kernel(gw, &strays, &report, &fault);
+	if (r == -EPERM)
+		snprintf(why->text, sizeof(why->text),
+			 "The kernel's table belongs to another natd that is running.");
+	else if (r < 0)
+		snprintf(why->text, sizeof(why->text), "The kernel refused: %s (%s)",
+			 fault.text, strerror(-r));
+	if (r == 0) {
+		log_start(gw, &report);
+		store_endings(gw->store, end_leftovers_of, &strays);
+		end_strays(gw, &strays);
+		store_endings_done(gw->store);
+	}
+	ending_done(&strays);
+	return r;
+}
+
+static int gateway_init(struct gateway *gw, const char *state, struct gateway_fault *why)
+{
+	struct engine_parts parts;
+	int r;
+
+	r = open_store(gw, state, why);
+	if (r == 0)
+		r = open_kernel(gw, why);
+	if (r == 0)
+		r = check_sequence(gw, state, why);
+	if (r == 0)
+		r = first_sync(gw, why);
+	if (r < 0)
+		return r;
+	gateway_forwarding(gw);
+	gateway_scan_foreign(gw);
+	parts = parts_of(gw);
+	r = engine_new(&parts, &gw->engine);
+	if (r >= 0)
+		r = gateway_watch(gw);
+	return r < 0 ? fail(why, r, "the event loop") : 0;
+}
+
+int gateway_open(sd_event *event, struct config *config, const char *state,
+		 struct gateway **ret, struct gateway_fault *why)
+{
+	struct gateway *gw;
+	int r;
+
+	gw = calloc(1, sizeof(*gw));
+	if (!gw)
+		return fail(why, -ENOMEM, "the gateway");
+	gw->event = event;
+	gw->config = config;
+	gw->started = gateway_now();
+	r = gateway_init(gw, state, why);
+	if (r < 0) {
+		gw->config = NULL;
+		gateway_close(gw);
+		return r;
+	}
+	*ret = gw;
+	return 0;
+}
+
+void gateway_close(struct gateway *gw)
+{
+	if (!gw)
+		return;
+	sd_event_source_unref(gw->watch);
+	sd_event_source_unref(gw->repair_timer);
+	engine_free(gw->engine);
+	links_close(gw->links);
+	conntrack_close(gw->conntrack);
+	ruleset_close(gw->ruleset);
+	store_close(gw->store);
+	table_free(gw->table);
+	config_free(gw->config);
+	free(gw->wan);
+	free(gw);
+}

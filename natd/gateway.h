@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * gateway - the whole: configuration, table, store, kernel, interfaces
+ *
+ * Ties the parts together: brings the kernel in line at start, after foreign changes and
+ * when interfaces change. Everything that the API tells or does beyond changes goes
+ * through here.
+ */
+
+#include <jansson.h>
+
+#include "core/api.h"
+#include "natd/engine.h"
+#include "natd/links.h"
+
+struct gateway;
+
+struct gateway_fault {
+	char text[512]; /* a sentence with the cure */
+};
+
+/**
+ * gateway_open() - load the store, compare the kernel, switch forwarding on
+ * @event:  borrowed until gateway_close()
+ * @config: taken over on success
+ * @state:  directory of the store
+ *
+ * Return: 0; -EUCLEAN when the store is damaged or older than the kernel's table; else
+ * what store, netlink or sd-event said. The kernel's table is left as it was.
+ */
+int gateway_open(sd_event *event, struct config *config, const char *state,
+		 struct gateway **ret, struct gateway_fault *why);
+void gateway_close(struct gateway *gw); /* NULL is fine; the kernel's table stays */
+
+/**
+ * gateway_start() - submit what the configuration's forwards differ from the table's
+ * @done: as for gateway_reload(); a refusal is logged and kept for status
+ * Return: 0, -ENOMEM.
+ */
+typedef void (*gateway_done)(void *userdata, size_t added, size_t removed,
+			     const struct problem *why);
+int gateway_start(struct gateway *gw, gateway_done done, void *userdata);
+
+struct table *gateway_table(struct gateway *gw);
+struct engine *gateway_engine(struct gateway *gw);
+const struct config *gateway_config(const struct gateway *gw);
+
+/**
+ * struct counts - live figures of all mappings at one moment
+ */
+struct counts;
+
+/** gateway_counts() - read them from the kernel; @ret owned by the caller.
+ * Return: 0, -ENOMEM; what cannot be read is "not known" in the states, not an error */
+int gateway_counts(struct gateway *gw, struct counts **ret);
+void counts_free(struct counts *counts);
+/** counts_state() - of one mapping; pointers in @ret are borrowed from @counts */
+void counts_state(const struct counts *counts, const struct mapping *m,
+		  struct mapping_state *ret);
+
+/** gateway_status() - the body of GET /v1/status, new reference, or NULL (no memory) */
+json_t *gateway_status(struct gateway *gw);
+
+/**
+ * gateway_resync() - compare the kernel with the table and repair; compare connections
+ * Return: 0 with @report; else @why is written.
+ */
+int gateway_resync(struct gateway *gw, struct ruleset_report *report,
+		   struct problem *why);
+
+/**
+ * gateway_reload() - read the configuration again: wholly, or not at all
+ * @done: called once; @why NULL: done, with how many forwards were added and removed
+ * Return: 0: @done will be called, maybe before this returns; -ENOMEM.
+ */
+int gateway_reload(struct gateway *gw, gateway_done done, void *userdata);

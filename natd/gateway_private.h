@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * gateway_private - what the files of the gateway share
+ */
+
+#include "natd/ending.h"
+#include "natd/gateway.h"
+
+#define GATEWAY_CAPACITY       65535
+#define GATEWAY_FOREIGN_MAX    32
+#define GATEWAY_PROBLEM_STRLEN 512
+
+/** struct repair - the last time somebody else's doing was mended */
+struct repair {
+	uint64_t count;
+	uint64_t at; /* seconds since 1970 */
+	struct culprit by;
+};
+
+struct reload;
+
+struct gateway {
+	sd_event *event;
+	sd_event_source *watch, *repair_timer;
+	struct config *config;
+	struct table *table;
+	struct store *store;
+	struct ruleset *ruleset;
+	struct conntrack *conntrack;
+	struct links *links;
+	struct engine *engine;
+	struct reload *reload; /* the one that waits for its answer */
+
+	struct ruleset_options options; /* in force */
+	struct in6_addr *wan;		/* addresses in force */
+	size_t n_wan;
+	bool in_force; /* the kernel agreed with the table at least once */
+	struct culprit suspect;
+
+	struct foreign_chain foreign[GATEWAY_FOREIGN_MAX];
+	size_t n_foreign;
+
+	uint64_t started, table_since;
+	struct repair repair;
+	/* sentences of what is wrong now, "" = nothing */
+	char config_problem[GATEWAY_PROBLEM_STRLEN];
+	char sync_problem[GATEWAY_PROBLEM_STRLEN];
+	char sysctl_problem[GATEWAY_PROBLEM_STRLEN];
+};
+
+/** gateway_sync() - bring the kernel in line with table, configuration and interfaces
+ * Return: 0, or what ruleset_sync() said; the fault is kept for status. */
+int gateway_sync(struct gateway *gw, struct ruleset_report *report,
+		 struct ruleset_fault *why);
+
+/** gateway_options() - the fixed rules' options for @config as the interfaces are now */
+void gateway_options(const struct gateway *gw, const struct config *config,
+		     struct ruleset_options *ret);
+
+/** gateway_scan_foreign() - look for other programs' dropping chains, log what is new */
+void gateway_scan_foreign(struct gateway *gw);
+
+/** gateway_watch() - follow what others do to nftables. Return: 0, or sd-event's errno */
+int gateway_watch(struct gateway *gw);
+
+/** gateway_forwarding() - switch it on where it should be, keeping a fault for status */
+void gateway_forwarding(struct gateway *gw);
+
+uint64_t gateway_now(void); /* seconds since 1970 */
+
+/** gateway_diff() - the changes that make the table's forwards of the file those of
+ * @config. Return: 0 or -ENOMEM */
+int gateway_diff(const struct gateway *gw, const struct config *config,
+		 struct change_list *ret);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * gateway_status - the body of GET /v1/status
+ */
+
+#include "natd/gateway_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "natd/sysctl.h"
+
+static json_t *encode_time(uint64_t seconds)
+{
+	char text[API_TIME_STRLEN];
+
+	return json_string(api_time_format(seconds, text));
+}
+
+static json_t *encode_addresses(const struct gateway *gw, const struct link *link)
+{
+	struct in6_addr addrs[64];
+	size_t n = links_addresses(gw->links, link->name, addrs, ARRAY_SIZE(addrs));
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		char text[INET6_ADDRSTRLEN];
+
+		json_array_append_new(list, json_string(address_format(&addrs[i], text)));
+	}
+	return list;
+}
+
+static json_t *encode_links(const struct gateway *gw, bool wan)
+{
+	json_t *list = json_array();
+	const struct link *links;
+	size_t n;
+
+	links = links_list(gw->links, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (links[i].wan != wan)
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:s, s:b, s:b, s:I, s:o}", "interface",
+					links[i].name, "present", links[i].present, "up",
+					links[i].up, "mtu", (json_int_t)links[i].mtu,
+					"addresses", encode_addresses(gw, &links[i])));
+	}
+	return list;
+}
+
+static json_t *encode_repairs(const struct repair *repair)
+{
+	json_t *last = json_null();
+
+	if (repair->count)
+		last = json_pack(
+			"{s:o, s:o, s:o}", "at", encode_time(repair->at), "pid",
+			repair->by.pid ? json_integer(repair->by.pid) : json_null(),
+			"process",
+			repair->by.name[0] ? json_string(repair->by.name) : json_null());
+	return json_pack("{s:I, s:o}", "count", (json_int_t)repair->count, "last", last);
+}
+
+static json_t *encode_clamp(const struct ruleset_options *options)
+{
+	switch (options->mss_mode) {
+	case MSS_OFF:
+		return json_string("off");
+	case MSS_ROUTE:
+		return json_string("route");
+	case MSS_FIXED:
+		return json_integer(options->mss);
+	}
+	return NULL;
+}
+
+static bool is_on(const char *setting)
+{
+	int value;
+
+	return sysctl_get(setting, &value) == 0 && value != 0;
+}
+
+static json_t *encode_foreign(const struct gateway *gw)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < gw->n_foreign; i++) {
+		char text[FOREIGN_CHAIN_STRLEN];
+
+		json_array_append_new(
+			list, json_string(foreign_chain_format(&gw->foreign[i], text)));
+	}
+	return list;
+}
+
+static void say(json_t *list, const char *text)
+{
+	if (text[0])
+		json_array_append_new(list, json_string(text));
+}
+
+static void say_links(const struct gateway *gw, json_t *list)
+{
+	const struct link *links;
+	size_t n;
+
+	links = links_list(gw->links, &n);
+	for (size_t i = 0; i < n; i++) {
+		char text[128];
+
+		if (links[i].present && links[i].up)
+			continue;
+		snprintf(text, sizeof(text), "%s interface %s is %s.",
+			 links[i].wan ? "WAN" : "LAN", links[i].name,
+			 links[i].present ? "down" : "not there (yet)");
+		say(list, text);
+	}
+	if (!links_wan_addresses(gw->links).n)
+		say(list, "No WAN has an address: nothing can reach the forwards.");
+}
+
+static json_t *encode_problems(const struct gateway *gw)
+{
+	json_t *list = json_array();
+
+	say(list, gw->sync_problem);
+	say(list, gw->config_problem);
+	say(list, gw->sysctl_problem);
+	if (gw->engine && engine_is_stuck(gw->engine))
+		say(list, "The store cannot be read: no changes are taken until it can.");
+	say_links(gw, list);
+	for (size_t i = 0; i < gw->n_foreign; i++) {
+		char chain[FOREIGN_CHAIN_STRLEN], text[FOREIGN_CHAIN_STRLEN + 128];
+
+		snprintf(
+			text, sizeof(text),
+			"Chain %s may drop what natd lets in: accept there what has \"ct "
+			"status dnat\", or change its policy.",
+			foreign_chain_format(&gw->foreign[i], chain));
+		say(list, text);
+	}
+	return list;
+}
+
+static int add_figures(struct gateway *gw, json_t *status)
+{
+	struct ruleset_figures f = { 0 };
+
+	if (ruleset_figures(gw->ruleset, &f) < 0)
+		return json_object_update_new(
+			status,
+			json_pack("{s:n, s:n, s:n}", "refused", "spoofed", "invalid"));
+	return json_object_update_new(
+		status, json_pack("{s:I, s:I, s:I}", "refused", (json_int_t)f.refused,
+				  "spoofed", (json_int_t)f.spoofed, "invalid",
+				  (json_int_t)(f.invalid_in + f.invalid_out)));
+}
+
+json_t *gateway_status(struct gateway *gw)
+{
+	const char *protection =
+		ruleset_protection(gw->ruleset) == PROTECTION_OWNED ? "owned" : "watched";
+	json_t *status;
+
+	/* an owned table of another program can go without a notification */
+	gateway_scan_foreign(gw);
+	status = json_pack(
+		"{s:s, s:i, s:o, s:s, s:o, s:I, s:I, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:o, "
+		"s:o, s:o}",
+		"version", NATD_VERSION, "pid", (int)getpid(), "started",
+		encode_time(gw->started), "protection", protection, "table_since",
+		encode_time(gw->table_since), "sequence",
+		(json_int_t)store_sequence(gw->store), "mappings",
+		(json_int_t)table_size(gw->table), "capacity",
+		(json_int_t)table_capacity(gw->table), "forwarding", "ipv4",
+		is_on("net/ipv4/ip_forward"), "ipv6",
+		is_on("net/ipv6/conf/all/forwarding"), "wan", encode_links(gw, true),
+		"lan", encode_links(gw, false), "clamp", encode_clamp(&gw->options),
+		"foreign_chains", encode_foreign(gw), "repairs",
+		encode_repairs(&gw->repair), "problems", encode_problems(gw));
+	if (status && add_figures(gw, status) < 0) {
+		json_decref(status);
+		return NULL;
+	}
+	return status;
+}

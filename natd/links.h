@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * links - the interfaces and addresses the configuration speaks of, kept from rtnetlink
+ *
+ * Interfaces may come, go and change at any time, and need not exist at start.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "natd/config.h"
+
+struct links;
+
+/** struct link - what is known of one configured interface */
+struct link {
+	char name[IFNAMSIZ];
+	bool wan; /* else a LAN */
+	bool present;
+	bool up; /* IFF_UP and carrier */
+	unsigned int index, mtu;
+};
+
+/** links_changed - something that struct links tells has changed; called from the loop,
+ * once for all messages that waited */
+typedef void (*links_changed)(void *userdata);
+
+/**
+ * links_open() - read the present state, then follow changes
+ * @event: borrowed until links_close(); NULL: do not follow (tests)
+ * @config: interface names are copied
+ *
+ * Return: 0; -ENOMEM, -EMFILE, netlink errno.
+ */
+int links_open(sd_event *event, const struct config *config, links_changed changed,
+	       void *userdata, struct links **ret);
+void links_close(struct links *links); /* NULL is fine */
+
+/** links_configure() - other interface names; re-reads. Return: as links_open() */
+int links_configure(struct links *links, const struct config *config);
+
+/** links_list() - borrowed until the next change; WANs first, in configuration order */
+const struct link *links_list(const struct links *links, size_t *ret_n);
+
+/** links_wan_addresses() - every global address of every WAN (never link-local, never
+ * tentative or failed DAD), sorted; borrowed until the next change */
+struct address_list links_wan_addresses(const struct links *links);
+/** the same of one link, for status */
+size_t links_addresses(const struct links *links, const char *name, struct in6_addr *ret,
+		       size_t max);
+
+/**
+ * links_masquerade6() - which IPv6 sources to masquerade
+ *
+ * MASQUERADE6_NO: none. MASQUERADE6_YES: ::/0. MASQUERADE6_AUTO: the ULA prefixes of
+ * every LAN interface that has a ULA and no global unicast (2000::/3) address.
+ * Borrowed until the next change.
+ */
+const struct prefix *links_masquerade6(const struct links *links, size_t *ret_n);
+
+/** links_mtu_differs() - is the MTU of a present WAN below that of a present LAN? */
+bool links_mtu_differs(const struct links *links);
+
+/** links_route_is_wan() - would a packet to @addr leave by a WAN? Asked of the kernel.
+ * Return: 1, 0, or a netlink errno (-ENETUNREACH counts as 0) */
+int links_route_is_wan(struct links *links, const struct in6_addr *addr);
+
+/** links_is_local() - is @addr an address of this machine? Asked of the kernel; as above
+ */
+int links_is_local(struct links *links, const struct in6_addr *addr);

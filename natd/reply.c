@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * reply - what goes back
+ */
+
+#include "natd/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "natd/log.h"
+#include "natd/server_private.h"
+
+static void reply(struct request *request, unsigned int status,
+		  struct MHD_Response *response, const char *type)
+{
+	struct server *server = request->server;
+
+	if (response) {
+		MHD_add_response_header(response, "Content-Type", type);
+		MHD_add_response_header(response, "Cache-Control", "no-store");
+		request->response = response;
+		request->status = status;
+	}
+	/* Without a response there is server->no_memory. */
+	if (request->suspended) {
+		request->suspended = false;
+		MHD_resume_connection(request->connection);
+		http_schedule(server);
+	}
+}
+
+static struct MHD_Response *json_response(json_t *json)
+{
+	struct MHD_Response *response;
+	char *text = NULL;
+
+	if (json)
+		text = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	if (!text)
+		return NULL;
+	response = MHD_create_response_from_buffer(strlen(text), text,
+						   MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		free(text);
+	return response;
+}
+
+void reply_json(struct request *request, unsigned int status, json_t *json)
+{
+	if (request->connection)
+		reply(request, status, json_response(json), JSON_TYPE);
+	else
+		json_decref(json);
+}
+
+void reply_no_memory(struct request *request)
+{
+	reply_json(request, 0, NULL);
+}
+
+void reply_stream(struct request *request, unsigned int status, bool lines,
+		  stream_more more, void *state, void (*free_state)(void *state))
+{
+	if (request->connection)
+		reply(request, status,
+		      stream_response(more, state, free_state, request->head),
+		      lines ? LINES_TYPE : JSON_TYPE);
+	else
+		free_state(state);
+}
+
+static json_t *encode_problem(const struct problem *problem, json_t *holders)
+{
+	json_t *json;
+
+	json = api_encode_problem(problem);
+	if (json && holders && json_object_set(json, "holders", holders) < 0) {
+		json_decref(json);
+		json = NULL;
+	}
+	json_decref(holders);
+	return json;
+}
+
+void reply_problem(struct request *request, const struct problem *problem,
+		   json_t *holders)
+{
+	log_debug("uid %u (pid %d) was refused: %s", request->peer.uid, request->peer.pid,
+		  problem->detail);
+	if (request->connection)
+		reply(request, (unsigned int)outcome_of(problem->verdict)->http,
+		      json_response(encode_problem(problem, holders)),
+		      "application/problem+json");
+	else
+		json_decref(holders);
+}
+
+char *reply_unheard(const struct problem *problem, size_t *ret_len)
+{
+	const struct outcome *outcome = outcome_of(problem->verdict);
+	struct buffer answer = { 0 };
+	json_t *json = api_encode_problem(problem);
+	char *text = NULL;
+
+	if (json)
+		text = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	if (!text)
+		return NULL;
+	buffer_printf(&answer,
+		      "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
+		      "Connection: close\r\nContent-Length: %zu\r\n\r\n",
+		      outcome->http, outcome->title, strlen(text));
+	buffer_put(&answer, text);
+	free(text);
+	if (answer.failed)
+		buffer_done(&answer);
+	*ret_len = answer.len;
+	return answer.bytes;
+}
+
+struct MHD_Response *reply_make_no_memory(void)
+{
+	struct MHD_Response *response;
+	struct problem problem;
+
+	problem_set(&problem, VERDICT_FAULT, "Try again later.",
+		    "There is no memory. Nothing has changed.");
+	response = json_response(api_encode_problem(&problem));
+	if (response)
+		MHD_add_response_header(response, "Content-Type",
+					"application/problem+json");
+	return response;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * resource_answer - what became of changes, as text
+ *
+ * A plan is the engine's and gone after its callback, and an answer may be as long as the
+ * list: so what it says is kept in short and written as the client takes it.
+ */
+
+#include "natd/resources.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/cleanup.h"
+#include "natd/log.h"
+
+/** struct kept - a result */
+struct kept {
+	uint64_t id;
+	uint32_t change;
+	uint32_t ended;
+	enum verdict verdict;
+};
+
+/**
+ * struct results
+ * @mappings: one for each of @kept; NULL in NDJSON, which tells ids only
+ * @at:       what is written next
+ */
+struct results {
+	bool lines, single;
+	size_t n, at, n_changes, ended;
+	struct kept *kept;
+	struct mapping *mappings;
+};
+
+static void results_free(void *userdata)
+{
+	struct results *results = userdata;
+
+	free(results->kept);
+	free(results->mappings);
+	free(results);
+}
+
+static void keep(struct results *results, size_t i, const struct answer *answer,
+		 const struct result *result)
+{
+	struct kept *kept = &results->kept[i];
+
+	*kept = (struct kept){
+		.id = result->mapping->id,
+		.change = (uint32_t)result->change,
+		.verdict = result->verdict,
+	};
+	if (result->effect != SIZE_MAX)
+		kept->ended = plan_effect_at(answer->plan, result->effect)->ended;
+	if (results->mappings)
+		results->mappings[i] = *result->mapping;
+}
+
+/* Return: owned by the caller, or NULL (no memory). */
+static struct results *keep_all(const struct answer *answer, bool lines, bool single)
+{
+	const struct result *result;
+	struct results *results;
+
+	results = calloc(1, sizeof(*results));
+	if (!results)
+		return NULL;
+	*results = (struct results){
+		.lines = lines,
+		.single = single && !lines,
+		.n_changes = answer->changes->n,
+		.ended = answer->ended,
+	};
+	result = plan_results(answer->plan, answer->request, &results->n);
+	results->kept = calloc(results->n + 1, sizeof(*results->kept));
+	if (!lines)
+		results->mappings = calloc(results->n + 1, sizeof(*results->mappings));
+	if (!results->kept || (!lines && !results->mappings)) {
+		results_free(results);
+		return NULL;
+	}
+	for (size_t i = 0; i < results->n; i++)
+		keep(results, i, answer, &result[i]);
+	return results;
+}
+
+/* Return: the first result after @at that is of another change. */
+static size_t end_of_change(const struct results *results, size_t at)
+{
+	size_t end = at + 1;
+
+	while (end < results->n && results->kept[end].change == results->kept[at].change)
+		end++;
+	return end;
+}
+
+/* "tcp,udp" where one was there already: something was added. */
+static const char *verdict_of(const struct results *results, size_t at, size_t end)
+{
+	for (; at < end; at++)
+		if (results->kept[at].verdict != VERDICT_UNCHANGED)
+			return outcome_of(results->kept[at].verdict)->code;
+	return outcome_of(VERDICT_UNCHANGED)->code;
+}
+
+static void write_line(const struct results *results, size_t end, struct buffer *buffer)
+{
+	buffer_printf(buffer, "{\"index\":%u,\"verdict\":\"%s\",\"ids\":[",
+		      results->kept[results->at].change,
+		      verdict_of(results, results->at, end));
+	for (size_t i = results->at; i < end; i++)
+		buffer_printf(buffer, "%s%" PRIu64, i > results->at ? "," : "",
+			      results->kept[i].id);
+	buffer_put(buffer, "]}\n");
+}
+
+static void write_object(const struct results *results, size_t end, struct buffer *buffer)
+{
+	uint64_t ended = 0;
+
+	buffer_printf(buffer, "{\"verdict\":\"%s\",\"mappings\":[",
+		      verdict_of(results, results->at, end));
+	for (size_t i = results->at; i < end; i++) {
+		if (i > results->at)
+			buffer_put(buffer, ",");
+		buffer_mapping(buffer, &results->mappings[i], NULL);
+		ended += results->kept[i].ended;
+	}
+	buffer_printf(buffer, "],\"ended\":%" PRIu64 "}", ended);
+}
+
+static void write_change(struct results *results, struct buffer *buffer)
+{
+	const size_t end = end_of_change(results, results->at);
+
+	if (results->lines) {
+		write_line(results, end, buffer);
+	} else {
+		if (!results->single)
+			buffer_put(buffer, results->at ? "," : "{\"results\":[");
+		write_object(results, end, buffer);
+	}
+	results->at = end;
+}
+
+static void write_end(const struct results *results, struct buffer *buffer)
+{
+	if (results->lines)
+		buffer_printf(buffer, "{\"changes\":%zu,\"ended\":%zu}\n",
+			      results->n_changes, results->ended);
+	else if (!results->single)
+		buffer_printf(buffer, "%s],\"ended\":%zu}",
+			      results->n ? "" : "{\"results\":[", results->ended);
+}
+
+static bool on_more(void *userdata, struct buffer *buffer)
+{
+	struct results *results = userdata;
+
+	while (results->at < results->n) {
+		write_change(results, buffer);
+		if (buffer->len >= STREAM_BATCH || buffer->failed)
+			return true;
+	}
+	write_end(results, buffer);
+	return false;
+}
+
+/* ------------------------------------------------------------ refusals */
+
+static void name_place(const struct request *request, const struct mapping *m,
+		       struct problem *why)
+{
+	const struct config *config;
+	unsigned int line;
+	char described[MAPPING_STRLEN];
+
+	if (!request->connection)
+		return;
+	config = gateway_config(request_gateway(request));
+	line = config_line(config, m);
+	if (!line)
+		return;
+	if (m->name[0])
+		snprintf(described, sizeof(described), "\"%s\"", m->name);
+	else
+		mapping_describe(m, described);
+	snprintf(why->detail, sizeof(why->detail), "%s is declared at %.240s:%u.",
+		 described, config->path, line);
+}
+
+/* Those that have an id: the others are of the list that was refused. */
+static json_t *encode_holders(const struct mapping *const *holders, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n && array; i++) {
+		if (!holders[i]->id)
+			continue;
+		if (json_array_append_new(array, api_encode_mapping(holders[i], NULL)) ==
+		    0)
+			continue;
+		json_decref(array);
+		return NULL;
+	}
+	return array;
+}
+
+static void answer_refusal(struct request *request, const struct answer *answer,
+			   bool single)
+{
+	const struct mapping **holders;
+	const struct result *results;
+	struct problem why;
+	size_t n, n_holders = 0;
+
+	results = plan_results(answer->plan, answer->request, &n);
+	holders = calloc(n, sizeof(*holders));
+	if (!holders) {
+		reply_no_memory(request);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (results[i].mapping)
+			holders[n_holders++] = results[i].mapping;
+	problem_of_refusal(results[0].verdict,
+			   &answer->changes->changes[results[0].change], holders,
+			   n_holders, (uint64_t)time(NULL), &why);
+	why.index = single ? -1 : (int64_t)results[0].change;
+	if (why.verdict == VERDICT_OF_CONFIG)
+		name_place(request, holders[0], &why);
+	reply_problem(request, &why,
+		      n_holders ? encode_holders(holders, n_holders) : NULL);
+	free(holders);
+}
+
+/* ------------------------------------------------------------ the whole */
+
+static void count(const struct answer *answer, size_t n[static VERDICT_COUNT])
+{
+	const struct result *results;
+	size_t n_results;
+
+	results = plan_results(answer->plan, answer->request, &n_results);
+	for (size_t i = 0; i < n_results; i++)
+		n[results[i].verdict]++;
+}
+
+static void log_done(const struct request *request, const struct answer *answer,
+		     const size_t n[static VERDICT_COUNT])
+{
+	const struct result *results;
+	char described[MAPPING_STRLEN];
+	size_t n_results;
+
+	results = plan_results(answer->plan, answer->request, &n_results);
+	if (n_results == 1) {
+		log_info("uid %u (pid %d): %s %s; %zu connections ended.",
+			 request->peer.uid, request->peer.pid,
+			 outcome_of(results[0].verdict)->code,
+			 mapping_describe(results[0].mapping, described), answer->ended);
+		return;
+	}
+	log_info(
+		"uid %u (pid %d): %zu change%s: %zu added, %zu removed, %zu unchanged; %zu "
+		"connections ended.",
+		request->peer.uid, request->peer.pid, answer->changes->n,
+		answer->changes->n == 1 ? "" : "s", n[VERDICT_ADDED], n[VERDICT_REMOVED],
+		n[VERDICT_UNCHANGED], answer->ended);
+}
+
+void change_answer(struct request *request, const struct answer *answer, bool single)
+{
+	size_t n[VERDICT_COUNT] = { 0 };
+	struct results *results;
+
+	if (answer->problem) {
+		log_info("uid %u (pid %d): the change failed: %s", request->peer.uid,
+			 request->peer.pid, answer->problem->detail);
+		reply_problem(request, answer->problem, NULL);
+		return;
+	}
+	if (plan_refused(answer->plan, answer->request)) {
+		answer_refusal(request, answer, single);
+		return;
+	}
+	count(answer, n);
+	log_done(request, answer, n);
+	results = keep_all(answer, request->lines, single);
+	if (results)
+		reply_stream(request, n[VERDICT_ADDED] ? MHD_HTTP_CREATED : MHD_HTTP_OK,
+			     results->lines, on_more, results, results_free);
+	else
+		reply_no_memory(request);
+}

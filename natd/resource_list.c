@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Theory of operation
+ *
+ * A list is written while it is sent, and the table may change in between: it goes on
+ * with the mapping of the next greater id. So a list is the table at one moment only when
+ * nothing was changed meanwhile; what was there all the time is in it once. The live
+ * figures are all of the moment of the request.
+ */
+
+#include "natd/resources.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/text.h"
+
+DEFINE_CLEANUP(counts_free, struct counts *)
+
+const char *const mappings_filters[] = { "name", "protocol", "port", "to", NULL };
+
+/** struct filter - what is not set fits everything */
+struct filter {
+	char name[MAPPING_NAME_MAX + 1];
+	uint8_t protocol;
+	uint16_t port;
+	bool has_to;
+	struct endpoint to; /* port 0: any */
+};
+
+struct listing {
+	struct gateway *gw;
+	struct counts *counts;
+	struct filter filter;
+	uint64_t last; /* id that was written or passed over last */
+	bool lines, begun;
+};
+
+static int refuse(struct problem *why, const char *parameter, const char *value,
+		  const char *flaw)
+{
+	char shown[80];
+
+	problem_set(why, VERDICT_BAD_REQUEST, NULL, "The parameter \"%s\": \"%s\" %s.",
+		    parameter, text_escape(value, strlen(value), shown, sizeof(shown)),
+		    flaw);
+	return -EINVAL;
+}
+
+static int read_name(const char *value, struct filter *filter)
+{
+	if (mapping_name_flaw(value))
+		return -EINVAL;
+	memcpy(filter->name, value, strlen(value) + 1);
+	return 0;
+}
+
+static int read_to(const char *value, struct filter *filter)
+{
+	filter->has_to = true;
+	if (address_parse(value, &filter->to.addr) == 0)
+		return 0;
+	return endpoint_parse(value, &filter->to);
+}
+
+/* Return: 0, or -EINVAL and @why. */
+static int read_filter(const struct request *request, struct filter *ret,
+		       struct problem *why)
+{
+	const char *value;
+
+	*ret = (struct filter){ 0 };
+	value = request_parameter(request, "name");
+	if (value && read_name(value, ret) < 0)
+		return refuse(why, "name", value, "cannot be a mapping's name");
+	value = request_parameter(request, "protocol");
+	if (value && protocol_parse(value, &ret->protocol) < 0)
+		return refuse(why, "protocol", value, "is neither tcp nor udp");
+	value = request_parameter(request, "port");
+	if (value && port_parse(value, &ret->port) < 0)
+		return refuse(why, "port", value, "is no port from 1 to 65535");
+	value = request_parameter(request, "to");
+	if (value && read_to(value, ret) < 0)
+		return refuse(why, "to", value, "is neither an address nor address:port");
+	return 0;
+}
+
+static bool fits(const struct filter *filter, const struct mapping *m)
+{
+	if (filter->protocol && filter->protocol != m->protocol)
+		return false;
+	if (filter->port && filter->port != m->external.port)
+		return false;
+	if (filter->name[0] && strcmp(filter->name, m->name) != 0)
+		return false;
+	if (!filter->has_to)
+		return true;
+	return address_equal(&filter->to.addr, &m->internal.addr) &&
+	       (!filter->to.port || filter->to.port == m->internal.port);
+}
+
+static const struct mapping *next_after(const struct table *table, uint64_t id)
+{
+	const struct mapping *m;
+
+	m = id ? table_find_id(table, id) : NULL;
+	if (m || !id)
+		return table_next(table, m);
+	/* removed since, which is rare: look for its place from the start */
+	do
+		m = table_next(table, m);
+	while (m && m->id < id);
+	return m;
+}
+
+static void write_mapping(struct listing *listing, const struct mapping *m,
+			  struct buffer *buffer)
+{
+	struct mapping_state state;
+
+	counts_state(listing->counts, m, &state);
+	if (listing->begun && !listing->lines)
+		buffer_add(buffer, ",", 1);
+	listing->begun = true;
+	buffer_mapping(buffer, m, &state);
+	if (listing->lines)
+		buffer_add(buffer, "\n", 1);
+}
+
+static bool on_more(void *userdata, struct buffer *buffer)
+{
+	struct listing *listing = userdata;
+	const struct table *table = gateway_table(listing->gw);
+	const struct mapping *m;
+
+	if (!listing->last && !listing->lines)
+		buffer_add(buffer, "[", 1);
+	for (m = next_after(table, listing->last); m; m = table_next(table, m)) {
+		if (fits(&listing->filter, m))
+			write_mapping(listing, m, buffer);
+		listing->last = m->id;
+		if (buffer->len >= STREAM_BATCH || buffer->failed)
+			return true;
+	}
+	if (!listing->lines)
+		buffer_add(buffer, "]", 1);
+	return false;
+}
+
+static void listing_free(void *userdata)
+{
+	struct listing *listing = userdata;
+
+	counts_free(listing->counts);
+	free(listing);
+}
+
+void mappings_list(struct request *request)
+{
+	struct listing *listing;
+	struct problem why;
+	struct filter filter;
+
+	if (read_filter(request, &filter, &why) < 0) {
+		reply_problem(request, &why, NULL);
+		return;
+	}
+	listing = calloc(1, sizeof(*listing));
+	if (!listing || gateway_counts(request_gateway(request), &listing->counts) < 0) {
+		free(listing);
+		reply_no_memory(request);
+		return;
+	}
+	listing->gw = request_gateway(request);
+	listing->filter = filter;
+	listing->lines = request->lines;
+	reply_stream(request, MHD_HTTP_OK, listing->lines, on_more, listing,
+		     listing_free);
+}
+
+void mappings_one(struct request *request)
+{
+	CLEANUP(counts_free) struct counts *counts = NULL;
+	const struct change asked = { .kind = CHANGE_REMOVE, .selector.id = request->id };
+	struct mapping_state state;
+	const struct mapping *m;
+	struct problem why;
+
+	m = table_find_id(gateway_table(request_gateway(request)), request->id);
+	if (!m) {
+		problem_of_refusal(VERDICT_NOT_FOUND, &asked, NULL, 0, 0, &why);
+		why.index = -1;
+		reply_problem(request, &why, NULL);
+		return;
+	}
+	if (gateway_counts(request_gateway(request), &counts) < 0) {
+		reply_no_memory(request);
+		return;
+	}
+	counts_state(counts, m, &state);
+	reply_json(request, MHD_HTTP_OK, api_encode_mapping(m, &state));
+}

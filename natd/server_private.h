@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * server_private - what accepting (server.c) and HTTP (http.c) share, and the limits
+ */
+
+#include <sys/un.h>
+
+#include "natd/http.h"
+#include "natd/server.h"
+
+/* Each costs a descriptor and up to SERVER_CONNECTION_MEMORY. */
+#define SERVER_CLIENTS_MAX 256
+/* of them only root and natd's own user get the last: they can always look and mend */
+#define SERVER_CLIENTS_KEPT 16
+/* of one uid that is neither; one program that leaks connections is not all of them */
+#define SERVER_CLIENTS_PER_UID 64
+/* without a byte either way; natctl -f - and people with curl need less */
+#ifndef SERVER_IDLE_SECONDS /* a test has less time */
+#define SERVER_IDLE_SECONDS 30
+#endif
+/* request line and headers; curl's are 100 bytes */
+#define SERVER_HEAD_MAX (16 * 1024)
+/* head and what is read ahead or written at one go */
+#define SERVER_CONNECTION_MEMORY (32 * 1024)
+
+/** struct client - a connection */
+struct client {
+	LIST_ENTRY(client) link;
+	struct peer peer;
+};
+
+LIST_HEAD(client_list, client);
+
+/**
+ * struct server
+ * @arriving: handed to libmicrohttpd, not yet taken up by it
+ * @bodies:   bytes that bodies being read hold
+ * @group:    name, for the cure of a refusal; may be ""
+ */
+struct server {
+	sd_event *event;
+	struct gateway *gw;
+	int fd, reserve;
+	bool out_of_descriptors; /* said so in the log */
+
+	struct sockaddr_un address;
+	bool has_file; /* at @address, and it is ours as long as it is this one: */
+	dev_t file_dev;
+	ino_t file_ino;
+
+	gid_t gid;
+	uid_t uid;
+	char group[64];
+	struct strangers strangers;
+
+	struct client_list clients;
+	struct client *arriving;
+	size_t n_clients;
+	struct request_list requests;
+	size_t bodies;
+
+	struct MHD_Daemon *mhd;
+	struct MHD_Response *no_memory;
+	sd_event_source *listening, *pause;  /* server.c */
+	sd_event_source *io, *again, *timer; /* http.c */
+	uint64_t deadline;
+};
+
+/** http_start() - Return: 0, -ENOMEM, -EMFILE */
+int http_start(struct server *server);
+/** http_stop() - hang up on everybody */
+void http_stop(struct server *server);
+/** http_run() - let libmicrohttpd do what is due. Return: 0, or what sd-event said */
+int http_run(struct server *server);
+/** http_add() - a client's descriptor, taken over also on failure. Return: 0, -ENOMEM */
+int http_add(struct server *server, int fd, struct client *client);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "natd/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "natd/store_private.h"
+
+/*
+ * Theory of operation
+ *
+ * natd.lock keeps a second natd out; SQLite's own locks stay short, so that an
+ * administrator may look into natd.db with sqlite3 while natd runs.
+ *
+ * A transaction's pages go to the write-ahead log in store_begin() already, where a full
+ * disk is a refusal; store_commit() adds the one frame that makes them count, and waits
+ * for the disk. When that fails nobody knows what the disk holds: store_reopen() looks,
+ * and then moves the log's pages into natd.db, waiting for the disk once more: the
+ * kernel reports an error of a write once only, so that a log that reads well need not be
+ * there after the next power cut.
+ */
+
+/* effects after which the page cache is given back */
+#define BULK 1000
+
+static const char *const sql[] = {
+	[STORE_INSERT] =
+		"INSERT INTO mapping (id, name, protocol, external_address, "
+		"external_port, internal_address, internal_port, origin, owner_uid, "
+		"enabled, created, checksum) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[STORE_DELETE] = "DELETE FROM mapping WHERE id = ?1 AND checksum = ?2",
+	[STORE_ENDING_INSERT] =
+		"INSERT OR REPLACE INTO ending (protocol, external_address, "
+		"external_port, checksum) VALUES (?1, ?2, ?3, ?4)",
+	[STORE_ENDINGS_DELETE] = "DELETE FROM ending",
+	[STORE_META_UPDATE] = "UPDATE meta SET sequence = ?1, next_id = ?2, rows = ?3, "
+			      "digest = ?4, checksum = ?5 "
+			      "WHERE one = 1 AND checksum = ?6",
+};
+
+DEFINE_CLEANUP(store_close, struct store *)
+
+/* ------------------------------------------------------------ open and close */
+
+static void close_db(struct store *store)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(store->statements); i++) {
+		sqlite3_finalize(store->statements[i]);
+		store->statements[i] = NULL;
+	}
+	sqlite3_close(store->db); /* undoes an open transaction */
+	store->db = NULL;
+	store->in_transaction = false;
+}
+
+static int prepare(struct store *store, struct store_fault *why)
+{
+	int r = SQLITE_OK;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sql) && r == SQLITE_OK; i++)
+		r = sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &store->statements[i], NULL);
+	if (r == SQLITE_OK)
+		return 0;
+	return store_say(store, store_errno(store->db, r), sqlite3_errmsg(store->db),
+			 why);
+}
+
+static int open_db(struct store *store, bool create, struct store_fault *why)
+{
+	int r;
+
+	r = sqlite3_open_v2(store->path, &store->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+				    SQLITE_OPEN_EXRESCODE,
+			    NULL);
+	if (r != SQLITE_OK)
+		return store_say(store, store->db ? store_errno(store->db, r) : -ENOMEM,
+				 "cannot be opened", why);
+	r = store_schema(store, create, why);
+	if (r == 0)
+		r = prepare(store, why);
+	if (r < 0)
+		return r;
+	r = store_meta_read(store, &store->meta);
+	if (r < 0)
+		return store_say(store, r, "its table meta", why);
+	return 0;
+}
+
+int store_open(const char *dir, struct store **ret, struct store_fault *why)
+{
+	CLEANUP(store_close) struct store *store = calloc(1, sizeof(*store));
+	int r;
+
+	if (!store) {
+		snprintf(why->text, sizeof(why->text), "not enough memory");
+		return -ENOMEM;
+	}
+	store->lock_fd = -1;
+	r = store_lock(store, dir, why);
+	if (r == 0)
+		r = open_db(store, true, why);
+	if (r < 0)
+		return r;
+	*ret = TAKE(store);
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	close_db(store);
+	if (store->lock_fd >= 0)
+		close(store->lock_fd);
+	free(store);
+}
+
+int store_reopen(struct store *store)
+{
+	struct store_fault why;
+	int r, busy, frames;
+
+	close_db(store);
+	store->endings_done = false;
+	r = open_db(store, false, &why);
+	if (r == 0)
+		r = store_errno(store->db,
+				sqlite3_wal_checkpoint_v2(store->db, NULL,
+							  SQLITE_CHECKPOINT_TRUNCATE,
+							  &busy, &frames));
+	if (r < 0)
+		close_db(store);
+	return r;
+}
+
+uint64_t store_sequence(const struct store *store)
+{
+	return store->meta.sequence;
+}
+
+/* ------------------------------------------------------------ transactions */
+
+static int write_effect(struct store *store, const struct effect *effect)
+{
+	const struct mapping *m = effect->mapping;
+	uint64_t checksum = store_checksum_mapping(m);
+	int r;
+
+	switch (effect->kind) {
+	case CHANGE_ADD:
+		store->next.rows++;
+		store->next.digest += checksum;
+		return store_insert(store, m, checksum);
+	case CHANGE_REMOVE:
+		store->next.rows--;
+		store->next.digest -= checksum;
+		r = store_delete(store, m->id, checksum);
+		return r < 0 ? r : store_ending_insert(store, m);
+	}
+	return -EINVAL;
+}
+
+static int write_plan(struct store *store, const struct plan *plan)
+{
+	int r = 0;
+
+	store->endings_gone = store->endings_done;
+	if (store->endings_gone)
+		r = store_endings_delete(store);
+	for (size_t i = 0; i < plan_size(plan) && r == 0; i++)
+		r = write_effect(store, plan_effect_at(plan, i));
+	if (r == 0)
+		r = store_meta_update(store, &store->meta, &store->next);
+	if (r == 0)
+		r = store_flush(store->db);
+	return r;
+}
+
+/* A file that somebody moved or deleted takes changes, and they are lost. */
+static bool has_moved(const struct store *store)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
+		       SQLITE_OK &&
+	       moved;
+}
+
+int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
+{
+	int r;
+
+	assert(!store->in_transaction);
+	if (!store->db || has_moved(store))
+		return -EIO;
+	store->next = store->meta;
+	store->next.sequence++;
+	store->next.next_id = next_id;
+	store->bulk = plan_size(plan) > BULK;
+	r = store_exec(store->db, "BEGIN IMMEDIATE");
+	if (r < 0)
+		return r;
+	store->in_transaction = true;
+	r = write_plan(store, plan);
+	if (r < 0)
+		store_rollback(store);
+	return r;
+}
+
+int store_commit(struct store *store)
+{
+	int r;
+
+	assert(store->in_transaction);
+	store->in_transaction = false;
+	r = store_exec(store->db, "COMMIT");
+	if (r < 0)
+		return r;
+	store->meta = store->next;
+	if (store->endings_gone)
+		store->endings_done = false;
+	if (store->bulk)
+		sqlite3_db_release_memory(store->db);
+	return 0;
+}
+
+void store_rollback(struct store *store)
+{
+	/* some errors have undone the transaction already */
+	if (store->db && !sqlite3_get_autocommit(store->db))
+		store_exec(store->db, "ROLLBACK");
+	store->in_transaction = false;
+}
+
+void store_endings_done(struct store *store)
+{
+	store->endings_done = true;
+}

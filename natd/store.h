@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * store - the mappings on disk: natd.db, SQLite (WAL, synchronous = FULL)
+ *
+ * The truth. Holds the mappings, the sequence number (one more with every transaction),
+ * the next id, and the external endpoints of removed mappings whose connections may not
+ * have been ended yet. Every row carries a checksum: SQLite does not notice rot.
+ */
+
+#include "core/table.h"
+
+struct store;
+
+struct store_fault {
+	char text[512]; /* a sentence: file, what happened, what to do */
+};
+
+/**
+ * store_open() - open or create DIR/natd.db, bring its schema up to date
+ *
+ * Return: 0; -EUCLEAN when it is damaged; -EPROTO when a newer natd wrote it; -EBUSY when
+ * another natd has it open; -ENOENT when @dir is not there; -EACCES, -EROFS, -ENOSPC,
+ * -EIO, -ENOMEM. @why is written on failure.
+ */
+int store_open(const char *dir, struct store **ret, struct store_fault *why);
+void store_close(struct store *store); /* NULL is fine; an open transaction is undone */
+
+/**
+ * store_load() - fill an empty table, next id included
+ * Return: 0; -EUCLEAN when a row's checksum or value is wrong or two rows quarrel (@why
+ * says which); -ENOSPC when the table is too small; -EIO, -ENOMEM.
+ */
+int store_load(struct store *store, struct table *table, struct store_fault *why);
+
+/** the sequence number as last read or committed */
+uint64_t store_sequence(const struct store *store);
+
+/**
+ * store_begin() - open a transaction and write what the plan's effects say, the next
+ * id and the sequence number store_sequence() + 1
+ *
+ * Return: 0; -ENOSPC, -EROFS, -EIO, -EUCLEAN (a constraint that cannot fail failed),
+ * -EBUSY (locked by another program), -ENOMEM; then no transaction is open. -EIO also
+ * when natd.db was moved or deleted meanwhile, and after store_reopen() failed.
+ */
+int store_begin(struct store *store, const struct plan *plan, uint64_t next_id);
+/** store_commit() - Return: 0; a negative errno: neither yes nor no, see store_reopen()
+ */
+int store_commit(struct store *store);
+void store_rollback(struct store *store);
+
+/**
+ * store_reopen() - after a commit that failed: close, open again, read the sequence
+ * number from the disk; store_sequence() then tells whether the commit happened.
+ *
+ * Return: 0, or as store_open(): the outcome stays unknown, and this can be called again.
+ * A natd.db that is gone is -ENOENT, one that was emptied -EUCLEAN; none is made anew.
+ */
+int store_reopen(struct store *store);
+
+/** store_ending - a removed mapping's external endpoint */
+typedef void (*store_ending)(void *userdata, uint8_t protocol,
+			     const struct endpoint *external);
+/** store_endings() - those whose connections may not have been ended. Return: 0, -EIO..
+ */
+int store_endings(struct store *store, store_ending on_ending, void *userdata);
+/** store_endings_done() - all present ones were; the next store_begin() deletes them */
+void store_endings_done(struct store *store);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "natd/store_private.h"
+
+/* The errno of the system call that failed inside of SQLite, where it is one of ours. */
+static int known_errno(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return -ENOSPC;
+	case EROFS:
+		return -EROFS;
+	case EACCES:
+	case EPERM:
+		return -EACCES;
+	case ENOENT:
+		return -ENOENT;
+	case ENOMEM:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+int store_errno(sqlite3 *db, int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_ERROR: /* our statements fit our schema, and not this one */
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_FORMAT:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+		return -EUCLEAN;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+		return -EBUSY;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return -EACCES;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return result == SQLITE_IOERR_NOMEM
+			       ? -ENOMEM
+			       : known_errno(sqlite3_system_errno(db));
+	default:
+		return -EIO;
+	}
+}
+
+/* sqlite3_db_cacheflush() does not keep the errno as others do: the log's file has it. */
+int store_flush(sqlite3 *db)
+{
+	int result = sqlite3_db_cacheflush(db), error = 0;
+	sqlite3_file *log = NULL;
+
+	if ((result & 0xff) != SQLITE_IOERR)
+		return store_errno(db, result);
+	sqlite3_file_control(db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (log && log->pMethods)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return result == SQLITE_IOERR_NOMEM ? -ENOMEM : known_errno(error);
+}
+
+int store_exec(sqlite3 *db, const char *sql)
+{
+	return store_errno(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
+/* What a person does about it, by errno. */
+static const char *cure_of(int error)
+{
+	switch (-error) {
+	case EUCLEAN:
+		return "natd changes nothing in it; restore it from a backup, or move "
+		       "natd.db, natd.db-wal and natd.db-shm aside to start without "
+		       "mappings";
+	case EPROTO:
+		return "install the newer natd again, or move the file aside to start "
+		       "without mappings";
+	case EBUSY:
+		return "stop the other program first";
+	case EACCES:
+		return "the directory and the files in it must belong to the user natd "
+		       "runs as";
+	case EROFS:
+		return "the file system must be writable";
+	case ENOSPC:
+		return "make room on the disk";
+	case ENOENT:
+		return "create it, or name another with --state";
+	default:
+		return "see the kernel's log";
+	}
+}
+
+int store_say(const struct store *store, int error, const char *what,
+	      struct store_fault *why)
+{
+	const char *reason = error == -EUCLEAN	? "damaged"
+			     : error == -EPROTO ? "of a newer format"
+						: strerror(-error);
+
+	snprintf(why->text, sizeof(why->text), "%.200s: %s (%.120s); %s", store->path,
+		 reason, what, cure_of(error));
+	return error;
+}
+
+/* ------------------------------------------------------------ natd.lock, natd.db */
+
+/* What root makes for natd (natd --teardown) must be natd's, who owns the directory. */
+static void give_to_owner(int fd, int dir_fd)
+{
+	struct stat st;
+
+	if (geteuid() == 0 && fstat(dir_fd, &st) == 0 && st.st_uid != 0 &&
+	    fchown(fd, st.st_uid, st.st_gid) < 0)
+		return; /* found out when natd opens it, and said then */
+}
+
+/*
+ * Return: a descriptor, or -errno. *ret_new: was it made now? A symbolic link is not
+ * followed: root writes to these files in a directory that is not root's.
+ */
+static int open_or_create(int dir_fd, const char *name, bool *ret_new)
+{
+	int fd;
+
+	*ret_new = false;
+	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT) {
+		fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+		*ret_new = fd >= 0;
+	}
+	if (fd < 0)
+		return errno == ELOOP ? -EACCES : errno == EISDIR ? -EUCLEAN : -errno;
+	if (*ret_new)
+		give_to_owner(fd, dir_fd);
+	return fd;
+}
+
+static int say_locked(const struct store *store, int fd, struct store_fault *why)
+{
+	char holder[32] = "", what[80];
+
+	if (pread(fd, holder, sizeof(holder) - 1, 0) < 0)
+		holder[0] = '\0';
+	snprintf(what, sizeof(what), "another natd, pid %d, has it open", atoi(holder));
+	return store_say(store, -EBUSY, what, why);
+}
+
+/*
+ * The lock ends with the process, however that ends. The pid in the file is for people
+ * only, and does not matter on a full disk.
+ */
+static int take_lock(struct store *store, int dir_fd, struct store_fault *why)
+{
+	char pid[32];
+	bool made;
+	int fd, len;
+
+	fd = open_or_create(dir_fd, "natd.lock", &made);
+	if (fd < 0)
+		return store_say(store, fd, "natd.lock beside it", why);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int r = errno == EWOULDBLOCK ? say_locked(store, fd, why)
+					     : store_say(store, -EIO, "natd.lock", why);
+
+		close(fd);
+		return r;
+	}
+	store->lock_fd = fd;
+	len = snprintf(pid, sizeof(pid), "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)len, 0) < 0)
+		return 0;
+	return 0;
+}
+
+/* The name of a new file is on the disk before anything is stored under it. */
+static int make_file(const struct store *store, int dir_fd, struct store_fault *why)
+{
+	bool made;
+	int fd, r;
+
+	fd = open_or_create(dir_fd, "natd.db", &made);
+	if (fd < 0)
+		return store_say(store, fd, "opening it", why);
+	r = made && (fsync(fd) < 0 || fsync(dir_fd) < 0) ? -errno : 0;
+	close(fd);
+	return r < 0 ? store_say(store, r, "making it", why) : 0;
+}
+
+int store_lock(struct store *store, const char *dir, struct store_fault *why)
+{
+	int dir_fd, r;
+
+	snprintf(store->path, sizeof(store->path), "%s", dir);
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return store_say(store, errno == ENOTDIR ? -ENOENT : -errno,
+				 "the directory for natd.db", why);
+	snprintf(store->path, sizeof(store->path), "%s/natd.db", dir);
+	r = take_lock(store, dir_fd, why);
+	if (r == 0)
+		r = make_file(store, dir_fd, why);
+	close(dir_fd);
+	return r;
+}

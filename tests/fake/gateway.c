@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/fake/gateway.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+struct fake_request {
+	struct fake_request *next;
+	struct change_list list;
+	engine_answer done;
+	void *userdata;
+};
+
+struct counts {
+	const char *blocked_by;
+};
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	engine_turn(userdata);
+	return 0;
+}
+
+struct gateway *fake_gateway_new(sd_event *event, size_t capacity)
+{
+	static const uint8_t seed[16] = { 1 };
+	struct gateway *gw = calloc(1, sizeof(*gw));
+
+	gw->event = event;
+	gw->table = table_new(capacity, seed);
+	gw->engine = (struct engine){ .gw = gw };
+	gw->engine.last = &gw->engine.first;
+	snprintf(gw->config.path, sizeof(gw->config.path), "/etc/natd/natd.conf");
+	cr_assert_geq(sd_event_add_defer(event, &gw->engine.turn, on_turn, &gw->engine),
+		      0);
+	sd_event_source_set_priority(gw->engine.turn, ENGINE_PRIORITY);
+	sd_event_source_set_enabled(gw->engine.turn, SD_EVENT_OFF);
+	return gw;
+}
+
+void fake_gateway_free(struct gateway *gw)
+{
+	static const struct problem stopping = { .verdict = VERDICT_FAULT, .index = -1 };
+
+	gw->problem = &stopping;
+	engine_turn(&gw->engine);
+	sd_event_source_unref(gw->engine.turn);
+	table_free(gw->table);
+	free(gw->config.forwards);
+	free(gw);
+}
+
+static void load(struct gateway *gw, struct mapping *m)
+{
+	m->id = table_next_id(gw->table);
+	m->created = 1738324800;
+	m->enabled = true;
+	cr_assert_eq(address_parse("192.168.1.10", &m->internal.addr), 0);
+	m->internal.port = 80;
+	mapping_resolve(m);
+	cr_assert_eq(table_load(gw->table, m), 0);
+	table_set_next_id(gw->table, m->id + 1);
+}
+
+void fake_gateway_fill(struct gateway *gw, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct mapping m = { .origin = ORIGIN_ADMIN };
+
+		m.protocol = i < 65535 ? IPPROTO_TCP : IPPROTO_UDP;
+		m.external.port = (uint16_t)(i % 65535 + 1);
+		m.external.addr = address_any4;
+		snprintf(m.name, sizeof(m.name), "forward-%zu", i);
+		load(gw, &m);
+	}
+}
+
+void fake_gateway_declare(struct gateway *gw, const char *name, uint16_t port,
+			  unsigned int line)
+{
+	struct mapping m = { .origin = ORIGIN_CONFIG, .protocol = IPPROTO_TCP };
+	struct config_forward *forward;
+
+	m.external.port = port;
+	m.external.addr = address_any4;
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	load(gw, &m);
+	gw->config.forwards = realloc(gw->config.forwards,
+				      (gw->config.n_forwards + 1) * sizeof(*forward));
+	forward = &gw->config.forwards[gw->config.n_forwards++];
+	*forward = (struct config_forward){ .line = line };
+	forward->change.kind = CHANGE_ADD;
+	forward->change.protocols = PROTOCOL_BIT_TCP;
+	forward->change.mapping = m;
+}
+
+/* ------------------------------------------------------------ natd/engine.h */
+
+int engine_submit(struct engine *e, struct change_list *list, engine_answer done,
+		  void *userdata)
+{
+	struct fake_request *request;
+
+	if (e->gw->no_memory) {
+		change_list_done(list);
+		return -ENOMEM;
+	}
+	request = calloc(1, sizeof(*request));
+	request->list = *list;
+	*list = (struct change_list){ 0 };
+	request->done = done;
+	request->userdata = userdata;
+	*e->last = request;
+	e->last = &request->next;
+	e->n_waiting++;
+	e->gw->n_submitted++;
+	if (!e->gw->on_demand)
+		sd_event_source_set_enabled(e->turn, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static void serve(struct gateway *gw, struct fake_request *request)
+{
+	struct answer answer = { .problem = gw->problem };
+	struct plan *plan = NULL;
+
+	if (!answer.problem) {
+		cr_assert_eq(table_stage(gw->table, &request->list, 1, &plan), 0);
+		answer.plan = plan;
+		answer.changes = &request->list;
+		if (plan_size(plan)) {
+			plan_effect(plan, 0)->ended = gw->ended;
+			answer.ended = gw->ended;
+		}
+		table_commit(gw->table, plan);
+	}
+	request->done(request->userdata, &answer);
+	plan_free(plan);
+	change_list_done(&request->list);
+	free(request);
+}
+
+void engine_turn(struct engine *e)
+{
+	struct gateway *gw = e->gw;
+
+	if (gw->reload_done) {
+		gateway_done done = gw->reload_done;
+
+		gw->reload_done = NULL;
+		done(gw->reload_userdata, 2, 1, gw->reload_problem);
+	}
+	while (e->first) {
+		struct fake_request *request = e->first;
+
+		e->first = request->next;
+		if (!e->first)
+			e->last = &e->first;
+		e->n_waiting--;
+		serve(gw, request);
+	}
+}
+
+bool engine_is_stuck(const struct engine *e)
+{
+	return e->gw->problem;
+}
+
+/* ------------------------------------------------------------ natd/gateway.h */
+
+struct table *gateway_table(struct gateway *gw)
+{
+	return gw->table;
+}
+
+struct engine *gateway_engine(struct gateway *gw)
+{
+	return &gw->engine;
+}
+
+const struct config *gateway_config(const struct gateway *gw)
+{
+	return &gw->config;
+}
+
+int gateway_counts(struct gateway *gw, struct counts **ret)
+{
+	if (gw->no_memory)
+		return -ENOMEM;
+	gw->n_counts++;
+	*ret = calloc(1, sizeof(**ret));
+	(*ret)->blocked_by = gw->blocked_by;
+	return 0;
+}
+
+void counts_free(struct counts *counts)
+{
+	free(counts);
+}
+
+void counts_state(const struct counts *counts, const struct mapping *m,
+		  struct mapping_state *ret)
+{
+	*ret = (struct mapping_state){
+		.connections = (int64_t)m->id * 2,
+		.total = m->id % 2 ? -1 : 41,
+		.blocked_by = &counts->blocked_by,
+		.n_blocked_by = counts->blocked_by ? 1 : 0,
+	};
+}
+
+json_t *gateway_status(struct gateway *gw)
+{
+	if (gw->no_memory)
+		return NULL;
+	return json_pack("{s:s,s:i}", "version", "0", "mappings",
+			 (int)table_size(gw->table));
+}
+
+int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct problem *why)
+{
+	if (gw->resync_problem) {
+		*why = *gw->resync_problem;
+		return -EIO;
+	}
+	*report = gw->report;
+	return 0;
+}
+
+int gateway_reload(struct gateway *gw, gateway_done done, void *userdata)
+{
+	if (gw->no_memory)
+		return -ENOMEM;
+	if (!gw->reload_later) {
+		done(userdata, 2, 1, gw->reload_problem);
+		return 0;
+	}
+	gw->reload_done = done;
+	gw->reload_userdata = userdata;
+	if (!gw->on_demand)
+		sd_event_source_set_enabled(gw->engine.turn, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+/* ------------------------------------------------------------ natd/config.h */
+
+unsigned int config_line(const struct config *config, const struct mapping *m)
+{
+	for (size_t i = 0; i < config->n_forwards; i++)
+		if (!strcmp(config->forwards[i].change.mapping.name, m->name))
+			return config->forwards[i].line;
+	return 0;
+}

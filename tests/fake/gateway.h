@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * gateway - what the API sees of natd, without store and kernel
+ *
+ * A real table, real plans. Changes are staged and committed in a later turn of the loop,
+ * or, with @on_demand, when engine_turn() is called.
+ */
+
+#include "natd/gateway.h"
+
+struct engine {
+	struct gateway *gw;
+	sd_event_source *turn;
+	struct fake_request *first, **last;
+	size_t n_waiting;
+};
+
+/**
+ * struct gateway
+ * @problem:  what every change is answered with, NULL: see what the table says
+ * @ended:    what the first effect of a plan ended
+ * @no_memory: everything that may lack memory does
+ * @resync_problem, @reload_problem: what these are answered with, NULL: done
+ * @reload_later: gateway_reload() answers from engine_turn()
+ * @blocked_by: of every mapping
+ */
+struct gateway {
+	sd_event *event;
+	struct table *table;
+	struct config config;
+	struct engine engine;
+	bool on_demand, no_memory, reload_later;
+	const struct problem *problem, *resync_problem, *reload_problem;
+	struct ruleset_report report;
+	uint32_t ended;
+	const char *blocked_by;
+	gateway_done reload_done;
+	void *reload_userdata;
+	size_t n_submitted, n_counts;
+};
+
+struct gateway *fake_gateway_new(sd_event *event, size_t capacity);
+void fake_gateway_free(struct gateway *gw);
+
+/** fake_gateway_fill() - @n mappings, tcp 1.., and beyond 65535 udp 1.. */
+void fake_gateway_fill(struct gateway *gw, size_t n);
+/** fake_gateway_declare() - a mapping that the configuration file declares at @line */
+void fake_gateway_declare(struct gateway *gw, const char *name, uint16_t port,
+			  unsigned int line);
