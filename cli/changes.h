@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * changes - asks natd for changes and prints what became of them
+ */
+
+#include "cli/session.h"
+#include "core/change.h"
+
+/**
+ * changes_make() - all of them or none, in one request; with @session->atomic they are
+ * only put to the others
+ *
+ * Return: exit status.
+ */
+int changes_make(struct session *session, const struct change *changes, size_t n);
+
+/** changes_print() - a session_print for the answer to one change, or to a list */
+int changes_print(const struct session *session, json_t *answer);
+
+/** changes_ended() - ", 3 connections ended", or nothing; returns @buf */
+#define CHANGES_ENDED_STRLEN 96
+const char *changes_ended(uint64_t ended, char buf[static CHANGES_ENDED_STRLEN]);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * columns - rows of text, printed as a table
+ *
+ * On a terminal as wide as that, cutting what may be cut; elsewhere nothing is cut.
+ * libsmartcols does it, loaded when a table is printed, since loading it costs more than
+ * most commands take in all.
+ */
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/cleanup.h"
+
+/** struct column - of a table; all borrowed until columns_free()
+ * @right: numbers
+ * @cut:   may be cut when the terminal is narrow */
+struct column {
+	const char *name;
+	int right;
+	int cut;
+};
+
+struct columns;
+
+/** columns_new() - Return: 0, -ENOMEM */
+int columns_new(const struct column *columns, size_t n, struct columns **ret);
+void columns_free(struct columns *table); /* NULL is fine */
+DEFINE_CLEANUP(columns_free, struct columns *)
+
+/** columns_add() - a row of as many cells as there are columns; copied. Return: 0,
+ * -ENOMEM */
+int columns_add(struct columns *table, const char *const *cells);
+
+/** columns_print() - Return: 0, -ENOMEM */
+int columns_print(const struct columns *table, FILE *out);
+
+/**
+ * columns_print_plain() - the same without the library: nothing is ever cut
+ *
+ * For machines without it: a gateway must be able to say what it forwards with what it
+ * has. Nothing else in natctl needs the library. Return: 0, -ENOMEM.
+ */
+int columns_print_plain(const struct columns *table, FILE *out);

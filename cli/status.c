@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/text.h"
+#include "cli/verb.h"
+#include "core/api.h"
+
+/* "wan0 (up, mtu 1500) 203.0.113.5, ..." */
+#define LINE_STRLEN 512
+
+/* A newer or an older natd may say more or less: what is not there is not shown. */
+
+static void field(const char *label, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void field(const char *label, const char *format, ...)
+{
+	char line[LINE_STRLEN];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	printf("%-11s %s\n", label, text_clean(line));
+}
+
+static const char *string_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(object, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+/* "2025-01-31 12:00:00 (3 days ago)", or "" */
+static const char *moment_of(const json_t *object, const char *key,
+			     char buf[static TEXT_PHRASE_STRLEN])
+{
+	uint64_t at;
+
+	buf[0] = '\0';
+	if (api_time_parse(string_of(object, key), &at) == 0)
+		text_moment(at, (uint64_t)time(NULL), buf);
+	return buf;
+}
+
+static void print_natd(const json_t *status)
+{
+	char started[TEXT_PHRASE_STRLEN], since[TEXT_PHRASE_STRLEN];
+	const char *protection = string_of(status, "protection");
+
+	field("natd", "%s, pid %" PRIu64 ", started %s", string_of(status, "version"),
+	      number_of(status, "pid"), moment_of(status, "started", started));
+	if (*moment_of(status, "table_since", since))
+		field("table", "%s, in force without a break since %s", protection,
+		      since);
+	else
+		field("table", "%s", protection);
+}
+
+static void print_forwards(const json_t *status)
+{
+	char n[TEXT_COUNT_STRLEN], capacity[TEXT_COUNT_STRLEN];
+
+	field("forwards", "%s of at most %s",
+	      text_count(number_of(status, "mappings"), n),
+	      text_count(number_of(status, "capacity"), capacity));
+}
+
+static void print_forwarding(const json_t *status)
+{
+	const json_t *forwarding = json_object_get(status, "forwarding");
+
+	if (forwarding)
+		field("kernel", "forwards IPv4: %s, IPv6: %s",
+		      json_is_true(json_object_get(forwarding, "ipv4")) ? "yes" : "no",
+		      json_is_true(json_object_get(forwarding, "ipv6")) ? "yes" : "no");
+}
+
+static void append(char *line, size_t size, const char *before, const char *text)
+{
+	size_t len = strlen(line);
+
+	snprintf(line + len, size - len, "%s%s", before, text);
+}
+
+static void print_link(const char *label, const json_t *link)
+{
+	const json_t *addresses = json_object_get(link, "addresses"), *address;
+	const char *name = string_of(link, "interface");
+	char list[LINE_STRLEN] = "";
+	size_t i;
+
+	if (!json_is_true(json_object_get(link, "present"))) {
+		field(label, "%s is not there", name);
+		return;
+	}
+	json_array_foreach (addresses, i, address) {
+		if (json_is_string(address))
+			append(list, sizeof(list), i ? ", " : "",
+			       json_string_value(address));
+	}
+	field(label, "%s %s, mtu %" PRIu64 ", %s", name,
+	      json_is_true(json_object_get(link, "up")) ? "up" : "down",
+	      number_of(link, "mtu"), *list ? list : "no address");
+}
+
+static void print_links(const json_t *status, const char *label)
+{
+	const json_t *links = json_object_get(status, label), *link;
+	size_t i;
+
+	json_array_foreach (links, i, link)
+		print_link(label, link);
+}
+
+static void print_clamp(const json_t *status)
+{
+	const json_t *clamp = json_object_get(status, "clamp");
+
+	if (json_is_integer(clamp))
+		field("mss", "%" PRIu64 " bytes at most", number_of(status, "clamp"));
+	else if (!strcmp(string_of(status, "clamp"), "route"))
+		field("mss", "clamped to the route's MTU");
+	else if (clamp)
+		field("mss", "not clamped");
+}
+
+static void print_dropped(const json_t *status)
+{
+	char refused[TEXT_COUNT_STRLEN], spoofed[TEXT_COUNT_STRLEN];
+	char invalid[TEXT_COUNT_STRLEN];
+
+	field("dropped", "packets from outside: %s unasked, %s spoofed, %s invalid",
+	      text_count(number_of(status, "refused"), refused),
+	      text_count(number_of(status, "spoofed"), spoofed),
+	      text_count(number_of(status, "invalid"), invalid));
+}
+
+static void print_repairs(const json_t *status)
+{
+	const json_t *repairs = json_object_get(status, "repairs");
+	const json_t *last = json_object_get(repairs, "last");
+	char count[TEXT_COUNT_STRLEN], at[TEXT_PHRASE_STRLEN],
+		by[128] = "somebody unknown";
+	const char *process = string_of(last, "process");
+	uint64_t pid = number_of(last, "pid");
+
+	if (!number_of(repairs, "count"))
+		return;
+	if (*process && pid)
+		snprintf(by, sizeof(by), "%.80s (pid %" PRIu64 ")", process, pid);
+	else if (*process)
+		snprintf(by, sizeof(by), "%.80s", process);
+	else if (pid)
+		snprintf(by, sizeof(by), "pid %" PRIu64, pid);
+	field("repaired", "%s times; the last time %s, after %s",
+	      text_count(number_of(repairs, "count"), count), moment_of(last, "at", at),
+	      by);
+}
+
+static void print_sentences(const json_t *status, const char *key, const char *label)
+{
+	const json_t *list = json_object_get(status, key), *sentence;
+	size_t i;
+
+	json_array_foreach (list, i, sentence) {
+		if (json_is_string(sentence))
+			field(label, "%s", json_string_value(sentence));
+	}
+}
+
+static int status_print(const struct session *session, json_t *answer)
+{
+	if (!json_is_string(json_object_get(answer, "version")))
+		return -EINVAL;
+	if (session->quiet)
+		return 0;
+	print_natd(answer);
+	print_forwards(answer);
+	print_forwarding(answer);
+	print_links(answer, "wan");
+	print_links(answer, "lan");
+	print_clamp(answer);
+	print_dropped(answer);
+	print_repairs(answer);
+	print_sentences(answer, "foreign_chains", "foreign");
+	print_sentences(answer, "problems", "problem");
+	if (!json_array_size(json_object_get(answer, "problems")))
+		field("problems", "none known");
+	return 0;
+}
+
+static int status_run(struct session *session, const struct args *args)
+{
+	const struct request request = { .method = "GET", .path = "/v1/status" };
+
+	return session_call(session, &request, status_print);
+}
+
+const struct verb verb_status = {
+	.name = "status",
+	.also = "stat info state",
+	.usage = "",
+	.summary = "show how natd, its interfaces and its table are",
+	.help = "foreign: chains of other programs that may drop what natd forwards.\n"
+		"problem: what natd knows to be wrong, and the cure.\n"
+		"\n"
+		"  natctl status\n"
+		"  natctl status --json | jq -r .protection\n",
+	.run = status_run,
+};

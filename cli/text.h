@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * text - words and numbers for people
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * text_clean() - make @text harmless to a terminal, in place
+ *
+ * Control characters (C0, DEL, and C1, which UTF-8 writes in two bytes) and what is not
+ * UTF-8 become '?'. Returns @text.
+ */
+char *text_clean(char *text);
+
+/** text_distance() - how many letters to add, drop, change or swap with the next to get
+ * from @a to @b; SIZE_MAX for words too long to be compared */
+size_t text_distance(const char *a, const char *b);
+
+/* "18,446,744,073,709,551,615" and NUL */
+#define TEXT_COUNT_STRLEN 28
+/** text_count() - "65,535"; returns @buf */
+const char *text_count(uint64_t n, char buf[static TEXT_COUNT_STRLEN]);
+
+#define TEXT_PHRASE_STRLEN 64
+/** text_things() - "no connections", "1 connection", "12 connections"; returns @buf */
+const char *text_things(uint64_t n, const char *thing,
+			char buf[static TEXT_PHRASE_STRLEN]);
+
+/** text_age() - "3 days", the largest unit that fits; returns @buf */
+const char *text_age(uint64_t seconds, char buf[static TEXT_PHRASE_STRLEN]);
+
+/** text_moment() - "2025-01-31 12:00:00 (3 days ago)", local time; returns @buf */
+const char *text_moment(uint64_t at, uint64_t now, char buf[static TEXT_PHRASE_STRLEN]);
+
+/** text_quote() - @text as it may stand in a query of a URL (RFC 3986 2.3); cut when
+ * @size is too small; returns @buf */
+const char *text_quote(const char *text, char *buf, size_t size);

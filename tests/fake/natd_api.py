@@ -1,0 +1,369 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stand-in for natd: its API (docs/api.md) on a UNIX socket, with no kernel behind it.
+
+    with FakeNatd("/tmp/api.sock") as natd: ...
+    natd_api.py /tmp/api.sock [FAULT]           by hand
+
+With a FAULT it misbehaves in that way; FAULTS lists them.
+"""
+
+import http.server
+import json
+import socketserver
+import sys
+import threading
+import urllib.parse
+
+STATUS = {
+    "version": "0.1.0",
+    "pid": 812,
+    "started": "2025-01-31T12:00:00Z",
+    "protection": "owned",
+    "table_since": "2025-01-31T12:00:00Z",
+    "sequence": 42,
+    "mappings": 5,
+    "capacity": 65535,
+    "forwarding": {"ipv4": True, "ipv6": False},
+    "wan": [
+        {"interface": "wan0", "present": True, "up": True, "mtu": 1500,
+         "addresses": ["203.0.113.5", "2001:db8:f::5"]}
+    ],
+    "lan": [{"interface": "lan0", "present": False, "up": False, "mtu": 0, "addresses": []}],
+    "clamp": "route",
+    "refused": 1234567,
+    "spoofed": 0,
+    "invalid": 3,
+    "foreign_chains": ["ip filter FORWARD (hook forward, policy drop)"],
+    "repairs": {"count": 2, "last": {"at": "2025-01-31T12:00:00Z", "pid": 4711,
+                                     "process": "nft\u001b[31m"}},
+    "problems": ["net.ipv6.conf.all.forwarding is off."],
+}
+TITLES = {400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
+          413: "Content Too Large", 422: "Unprocessable Content",
+          503: "Service Unavailable"}
+LIVE = ("connections", "connections_total", "blocked_by")
+
+
+def ok(kind, text, extra=""):
+    """An answer as bytes, for those that misbehave."""
+    return (f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{extra}"
+            f"Content-Length: {len(text)}\r\n\r\n{text}").encode()
+
+
+def problem_text(status, code, detail, cure=None, index=None):
+    doc = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code,
+           "detail": detail}
+    if cure:
+        doc["cure"] = cure
+    if index is not None:
+        doc["index"] = index
+    return json.dumps(doc, separators=(",", ":")) + "\n"
+
+
+def problem_bytes(status, code, detail, cure=None):
+    text = problem_text(status, code, detail, cure)
+    return (f"HTTP/1.1 {status} {TITLES[status]}\r\nContent-Type: application/problem+json\r\n"
+            f"Content-Length: {len(text)}\r\n\r\n{text}").encode()
+
+
+JSON = "application/json"
+MAPPING = ('{"id":7,"name":null,"protocol":"tcp","external":{"address":null,"port":80},'
+           '"internal":{"address":"192.168.1.10","port":80},"origin":"admin","owner":"uid:0",'
+           '"enabled":true,"created":"2025-01-31T12:00:00Z"}')
+# what is sent back for every request, whatever it is; then the connection is closed
+FAULTS = {
+    "html": b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n404\n",
+    "html-200": ok("text/html", "<html>"),
+    "empty-404": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    "ssh": b"SSH-2.0-OpenSSH_9.2p1\r\n",
+    "hangup": b"",
+    "half-head": b"HTTP/1.1 200 OK\r\nContent-",
+    "half-body": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                 b"Content-Length: 1000\r\n\r\n{\"verdict\"",
+    "half-chunk": b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\nff\r\n{\"id\"",
+    "bad-chunk": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                 b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "two-lengths": ok(JSON, "{}", "Content-Length: 3\r\n"),
+    "long-head": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 9000 + b"\r\n\r\n",
+    "no-json": ok(JSON, "hello"),
+    "odd-json": ok(JSON, '{"x":1}'),
+    "odd-ndjson": ok("application/x-ndjson", "[1]\n"),
+    "long-line": ok("application/x-ndjson", "[" + " " * 20000 + "]\n"),
+    "interim": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+               + ok(JSON, '{"verdict":"added","mappings":[' + MAPPING + '],"ended":0}'),
+    "to-close": b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+                b'{"verdict":"added","mappings":[' + MAPPING.encode() + b'],"ended":0}',
+    "busy": problem_bytes(503, "busy", "The outcome of another change is unknown.",
+                          "Try again later."),
+    "new-refusal": problem_bytes(422, "brand-new", "The moon is full.", "Wait."),
+    "escape": problem_bytes(409, "conflict", "taken by \u001b[2J\u009b2J\nme."),
+}
+
+
+class FakeNatd:
+    """The table, and a server for it. @answer: bytes sent for every request instead."""
+
+    def __init__(self, path, answer=None, silent=False, early=None, deaf=False,
+                 forgetful=False):
+        self.path, self.answer, self.silent, self.early = path, answer, silent, early
+        # early: bytes sent before the body is read; deaf: nor the head, and then it closes
+        self.deaf = deaf
+        # forgetful: closes after each answer without having said so
+        self.forgetful = forgetful
+        self.mappings, self.next_id, self.connections, self.requests = [], 7, 0, []
+        self.lock, self.stopping = threading.Lock(), threading.Event()
+        # counts connections that are over
+        self.closed = threading.Semaphore(0)
+
+    def __enter__(self):
+        natd = self
+
+        class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+            daemon_threads, block_on_close, request_queue_size = True, False, 64
+
+            def close_request(self, request):
+                super().close_request(request)
+                natd.closed.release()
+
+        class Bound(Handler):
+            pass
+
+        Bound.natd = natd
+        self.server = Server(self.path, Bound)
+        self.thread = threading.Thread(target=self.server.serve_forever,
+                                       kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    # the table
+
+    def fill(self, n):
+        """@n forwards, as many as wanted, without asking."""
+        for i in range(n):
+            self.put("tcp", i % 65535 + 1, f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", 80, None)
+
+    def put(self, protocol, port, address, internal_port, name, external=None):
+        m = {"id": self.next_id, "name": name, "protocol": protocol,
+             "external": {"address": external, "port": port},
+             "internal": {"address": address, "port": internal_port}, "origin": "admin",
+             "owner": "uid:0", "enabled": True, "created": "2025-01-31T12:00:00Z",
+             "connections": 3, "connections_total": 1041, "blocked_by": []}
+        self.next_id += 1
+        self.mappings.append(m)
+        return m
+
+    def add(self, change):
+        """Return: verdict and mappings, or raises Refusal."""
+        mappings, verdict = [], "unchanged"
+        internal, port = change["internal"], change["external"]["port"]
+        for protocol in sorted(change["protocol"].split(",")):
+            to = internal.get("port", port)
+            held = next((m for m in self.mappings if m["protocol"] == protocol
+                         and m["external"]["port"] == port), None)
+            if held and held["internal"] == {"address": internal["address"], "port": to}:
+                mappings.append(held)
+                continue
+            if held:
+                raise Refusal(409, "conflict",
+                              f'{protocol} {port} is taken by "{held["name"]}" -> '
+                              f'{held["internal"]["address"]}:{held["internal"]["port"]} '
+                              "(added by admin, 3 days ago).",
+                              "Remove it first, or choose another port.")
+            external = change["external"].get("address")
+            mappings.append(self.put(protocol, port, internal["address"], to,
+                                     change.get("name"), external))
+            verdict = "added"
+        return verdict, mappings, 0
+
+    def remove(self, change):
+        def fits(m):
+            return (("id" not in change or m["id"] == change["id"])
+                    and ("name" not in change or m["name"] == change["name"])
+                    and ("protocol" not in change or m["protocol"] == change["protocol"])
+                    and ("external" not in change
+                         or m["external"]["port"] == change["external"]["port"]))
+
+        gone = [m for m in self.mappings if fits(m)]
+        if not gone:
+            raise Refusal(404, "not-found", "No mapping fits.", "See: natctl list")
+        self.mappings = [m for m in self.mappings if not fits(m)]
+        return "removed", gone, 3
+
+    def change(self, changes):
+        """All or none. Return: list of (verdict, mappings, ended)."""
+        with self.lock:
+            before, results = list(self.mappings), []
+            for index, change in enumerate(changes):
+                try:
+                    one = self.remove if change.get("action") == "remove" else self.add
+                    results.append(one(change))
+                except Refusal as refusal:
+                    self.mappings = before
+                    refusal.index = index
+                    raise
+            return results
+
+
+class Refusal(Exception):
+    def __init__(self, status, code, detail, cure=None):
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.cure = status, code, detail, cure
+        self.index = None
+
+    def text(self):
+        return problem_text(self.status, self.code, self.detail, self.cure, self.index)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    natd = None
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        self.natd.connections += 1
+        if self.natd.early is not None:
+            if not self.natd.deaf:
+                self.request.recv(1000)
+            self.request.sendall(self.natd.early)
+            if not self.natd.deaf:
+                self.natd.stopping.wait(5)
+            return
+        try:
+            super().handle()
+        except (ConnectionError, BrokenPipeError):
+            pass
+
+    def dispatch(self):
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        url = urllib.parse.urlsplit(self.path)
+        self.natd.requests.append((self.command, self.path, body, dict(self.headers)))
+        if self.natd.silent:
+            self.natd.stopping.wait(30)
+            self.close_connection = True
+            return
+        if self.natd.answer is not None:
+            self.wfile.write(self.natd.answer)
+            self.close_connection = True
+            return
+        try:
+            self.route(url, body)
+        except Refusal as refusal:
+            self.send(refusal.status, refusal.text(), "application/problem+json")
+        if self.natd.forgetful:
+            self.close_connection = True
+
+    do_GET = do_POST = dispatch
+
+    def route(self, url, body):
+        routes = {
+            ("GET", "/v1/mappings"): lambda: self.list(urllib.parse.parse_qs(url.query)),
+            ("POST", "/v1/mappings"): lambda: self.change(body),
+            ("GET", "/v1/status"): lambda: self.send_json(STATUS),
+            ("POST", "/v1/resync"): lambda: self.send_json(
+                {"created": False, "replaced": False, "rewritten": True, "added": 2,
+                 "removed": 0, "other": 1}),
+            ("POST", "/v1/reload"): lambda: self.send_json({"added": 1, "removed": 0}),
+            ("POST", "/v1/flush"): lambda: self.flush(body),
+        }
+        route = routes.get((self.command, url.path))
+        if not route:
+            raise Refusal(404, "no-resource", f"{url.path} is no resource.")
+        route()
+
+    # answers
+
+    def send(self, status, text, kind=JSON):
+        data = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def send_json(self, value, status=200):
+        self.send(status, json.dumps(value, separators=(",", ":")) + "\n")
+
+    def send_chunks(self, pieces, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def list(self, query):
+        def fits(m):
+            to = query.get("to", [None])[0]
+            host = m["internal"]["address"]
+            bracketed = f"[{host}]" if ":" in host else host
+            return (query.get("name", [m["name"]])[0] == m["name"]
+                    and query.get("protocol", [m["protocol"]])[0] == m["protocol"]
+                    and int(query.get("port", [m["external"]["port"]])[0])
+                    == m["external"]["port"]
+                    and to in (None, host, bracketed, f"{bracketed}:{m['internal']['port']}"))
+
+        lines = [json.dumps(m, separators=(",", ":")) for m in self.natd.mappings if fits(m)]
+        if self.headers["Accept"] == "application/x-ndjson":
+            text, kind = "".join(line + "\n" for line in lines).encode(), "application/x-ndjson"
+        else:
+            text, kind = ("[" + ",".join(lines) + "]\n").encode(), JSON
+        # pieces that end anywhere
+        self.send_chunks((text[i:i + 10007] for i in range(0, len(text), 10007)), kind)
+
+    @staticmethod
+    def result(verdict, mappings, ended):
+        return {"verdict": verdict, "ended": ended,
+                "mappings": [{k: v for k, v in m.items() if k not in LIVE} for m in mappings]}
+
+    def change(self, body):
+        if self.headers["Content-Type"] == "application/x-ndjson":
+            self.change_lines([json.loads(line) for line in body.splitlines()])
+            return
+        asked = json.loads(body)
+        changes = asked if isinstance(asked, list) else [asked]
+        results = self.natd.change(changes)
+        status = 201 if any(r[0] == "added" for r in results) else 200
+        if isinstance(asked, list):
+            self.send_json({"results": [self.result(*r) for r in results],
+                            "ended": sum(r[2] for r in results)}, status)
+        else:
+            self.send_json(self.result(*results[0]), status)
+
+    def change_lines(self, changes):
+        results = self.natd.change(changes)
+        lines = [{"index": i, "verdict": verdict, "ids": [m["id"] for m in mappings]}
+                 for i, (verdict, mappings, _) in enumerate(results)]
+        lines.append({"changes": len(changes), "ended": sum(r[2] for r in results)})
+        text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        self.send_chunks((text[i:i + 997] for i in range(0, len(text), 997)),
+                         "application/x-ndjson")
+
+    def flush(self, body):
+        everything = json.loads(body)["all"] if body else False
+        gone = [m for m in self.natd.mappings if everything or m["origin"] != "config"]
+        self.natd.mappings = [m for m in self.natd.mappings if m not in gone]
+        self.send_json({"results": [self.result("removed", [m], 1) for m in gone],
+                        "ended": len(gone)})
+
+
+def main():
+    if len(sys.argv) not in (2, 3) or len(sys.argv) == 3 and sys.argv[2] not in FAULTS:
+        sys.exit(f"usage: natd_api.py SOCKET [{'|'.join(FAULTS)}]")
+    with FakeNatd(sys.argv[1], FAULTS[sys.argv[2]] if len(sys.argv) == 3 else None) as natd:
+        natd.thread.join()
+
+
+if __name__ == "__main__":
+    main()
