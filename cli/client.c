@@ -228,26 +228,35 @@ static int send_request(struct exchange *x)
 	return n < 0 ? flaw_of_io(x, -n) : 0;
 }
 
-/* Return: 1 when more is there, 0 when the peer has closed, or -errno. */
-static int read_more(struct client *client)
+/* Return: 1 when more is there, 0 when the peer has closed, -EAGAIN, or -errno. */
+static int receive(struct client *client)
 {
 	ssize_t n;
-	int r;
 
 	if (client->len)
 		memmove(client->buf, client->buf + client->start, client->len);
 	client->start = 0;
-	do {
-		r = wait_for(client, POLLIN);
-		if (r < 0)
-			return r;
-		n = recv(client->fd, client->buf + client->len,
-			 sizeof(client->buf) - client->len, MSG_DONTWAIT);
-	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
+	n = recv(client->fd, client->buf + client->len, sizeof(client->buf) - client->len,
+		 MSG_DONTWAIT);
+	if (n < 0 && errno == EINTR)
+		return -EAGAIN;
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	client->len += (size_t)n;
 	return n > 0;
+}
+
+/* Return: 1 when more is there, 0 when the peer has closed, or -errno. */
+static int read_more(struct client *client)
+{
+	int r;
+
+	do {
+		r = wait_for(client, POLLIN);
+		if (r > 0)
+			r = receive(client);
+	} while (r == -EAGAIN);
+	return r;
 }
 
 static void use_up(struct client *client, size_t n)
@@ -372,4 +381,102 @@ int client_ask(struct client *client, const struct request *request, http_sink s
 	}
 	*ret = x.answer;
 	return 0;
+}
+
+/* ------------------------------------------------------------ answers without an end */
+
+static const struct request streamed = { .method = "GET" };
+
+int client_begin(struct client *client, const struct request *request, struct flaw *why)
+{
+	struct exchange x = { .client = client, .request = request, .why = why };
+	int r;
+
+	r = make_ready(&x);
+	if (r == 0)
+		r = send_request(&x);
+	if (r != 0)
+		hang_up(client);
+	return r;
+}
+
+int client_fd(const struct client *client)
+{
+	return client->fd;
+}
+
+/* A refusal is short and comes at once: it is waited for. Return: 1, 0: the head is not
+ * whole, or -errno. */
+static int begin_stream(struct exchange *x, struct client_stream *stream)
+{
+	struct client *client = x->client;
+	struct http_head head;
+	ssize_t n;
+	int r;
+
+	n = http_parse_head(client->buf + client->start, client->len, &head);
+	if (n < 0 || (n > 0 && head.status < 200))
+		return flaw_of_io(x, EBADMSG);
+	if (!n)
+		return 0;
+	use_up(client, (size_t)n);
+	x->answer.status = head.status;
+	memcpy(x->answer.type, head.content_type, sizeof(x->answer.type));
+	http_body_init(&stream->body, &head);
+	stream->begun = true;
+	if (answer_is_good(&x->answer))
+		return 1;
+	r = read_body(x, &stream->body);
+	if (r < 0) {
+		answer_done(&x->answer);
+		return r;
+	}
+	stream->refusal = x->answer;
+	return -EPROTO;
+}
+
+static int take_stream(struct exchange *x, struct client_stream *stream)
+{
+	struct client *client = x->client;
+	ssize_t n;
+	int r;
+
+	r = receive(client);
+	if (r == -EAGAIN)
+		return 1;
+	if (r <= 0)
+		return flaw_of_io(x, r ? -r : ECONNRESET);
+	if (!stream->begun) {
+		r = begin_stream(x, stream);
+		if (r <= 0)
+			return r < 0 ? r : 1;
+	}
+	n = http_body_feed(&stream->body, client->buf + client->start, client->len,
+			   x->sink, x->userdata);
+	if (n < 0)
+		return n == -ECANCELED ? (int)n : flaw_of_io(x, (int)-n);
+	use_up(client, (size_t)n);
+	return !http_body_complete(&stream->body);
+}
+
+int client_take(struct client *client, struct client_stream *stream, http_sink sink,
+		void *userdata, struct flaw *why)
+{
+	struct exchange x = {
+		.client = client,
+		.request = &streamed,
+		.sink = sink,
+		.userdata = userdata,
+		.why = why,
+	};
+	int r = take_stream(&x, stream);
+
+	if (r != 1)
+		hang_up(client);
+	return r;
+}
+
+void client_end(struct client *client)
+{
+	hang_up(client);
 }

@@ -73,3 +73,31 @@ const char *client_path(const struct client *client);
  */
 int client_ask(struct client *client, const struct request *request, http_sink sink,
 	       void *userdata, struct answer *ret, struct flaw *why);
+
+/**
+ * struct client_stream - an answer without an end, zero-initialised
+ * @refusal: the answer, when it was another; answer_done() frees it
+ */
+struct client_stream {
+	bool begun;
+	struct http_body body;
+	struct answer refusal;
+};
+
+/** client_begin() - send a request whose answer is taken as it comes
+ * Return: as client_ask() */
+int client_begin(struct client *client, const struct request *request, struct flaw *why);
+/** client_fd() - to be polled for reading; -1 = there is no connection */
+int client_fd(const struct client *client);
+
+/**
+ * client_take() - what has come, without waiting for more
+ *
+ * Return: 1: there may be more; 0: natd has ended the answer; -EPROTO: it was another
+ * answer, see @stream->refusal; -ECONNRESET: natd is gone; -ECANCELED, and others, as
+ * client_ask(). But for 1 the connection is closed.
+ */
+int client_take(struct client *client, struct client_stream *stream, http_sink sink,
+		void *userdata, struct flaw *why);
+/** client_end() - have no more of it */
+void client_end(struct client *client);

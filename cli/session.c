@@ -10,8 +10,6 @@
 #include "cli/text.h"
 #include "core/api.h"
 
-#define C1_LEAD ((char)0xc2)
-
 static void complain_at(size_t line, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
@@ -55,30 +53,41 @@ int session_garbled(const struct session *session)
 			     ") and natd of one version?");
 }
 
-/* C1 controls come in two bytes, of which the first alone says nothing. */
+/* of the UTF-8 sequence that @lead begins; 1 where it begins none */
+static size_t sequence_len(unsigned char lead)
+{
+	return lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
+}
+
+static void put_held(struct pass *pass)
+{
+	pass->held[pass->n_held] = '\0';
+	fputs(text_clean(pass->held), stdout);
+	pass->n_held = 0;
+}
+
+/* A character may come in pieces, and one byte of it says nothing. */
 static void put_harmless(struct pass *pass, char byte)
 {
-	unsigned char c = (unsigned char)byte;
-	const bool second = pass->last == C1_LEAD;
-
-	if (second && c >= 0x80 && c < 0xa0) {
-		putchar('?');
-	} else {
-		if (second)
-			putchar((unsigned char)C1_LEAD);
-		if (byte != C1_LEAD)
-			putchar((c < 0x20 && c != '\n') || c == 0x7f ? '?' : c);
+	if (byte == '\n') {
+		put_held(pass);
+		putchar('\n');
+		return;
 	}
-	pass->last = byte;
+	if (!byte)
+		byte = '?';
+	pass->held[pass->n_held++] = byte;
+	if (pass->n_held >= sequence_len((unsigned char)pass->held[0]))
+		put_held(pass);
 }
 
 int session_pass(void *userdata, const char *bytes, size_t len)
 {
 	struct pass *pass = userdata;
 
+	pass->last = bytes[len - 1];
 	if (!isatty(STDOUT_FILENO)) {
 		fwrite(bytes, 1, len, stdout);
-		pass->last = bytes[len - 1];
 		return 0;
 	}
 	for (size_t i = 0; i < len; i++)
@@ -88,6 +97,7 @@ int session_pass(void *userdata, const char *bytes, size_t len)
 
 static void pass_end(struct pass *pass)
 {
+	put_held(pass);
 	if (pass->last != '\n')
 		putchar('\n');
 }
@@ -133,8 +143,7 @@ static void print_problem(const struct session *session, const struct problem *p
 	session_fault(&at, "%s%s%s", problem->detail, gap, problem->cure);
 }
 
-/* Return: exit status. */
-static int tell_refusal(const struct session *session, const struct answer *answer)
+int session_refused(const struct session *session, const struct answer *answer)
 {
 	CLEANUP(json_decref) json_t *json = NULL;
 	struct problem problem;
@@ -172,7 +181,7 @@ int session_ask(struct session *session, const struct request *request, http_sin
 	if (r < 0)
 		return session_fault(session, "%s", why.text);
 	if (!answer_is_good(&answer)) {
-		r = tell_refusal(session, &answer);
+		r = session_refused(session, &answer);
 		answer_done(&answer);
 		return r;
 	}
@@ -197,7 +206,7 @@ int session_call(struct session *session, const struct request *request,
 		 session_print print)
 {
 	CLEANUP(json_decref) json_t *json = NULL;
-	struct answer answer;
+	struct answer answer = { 0 };
 	int status;
 
 	if (session->json)

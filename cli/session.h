@@ -57,6 +57,9 @@ int session_garbled(const struct session *session);
 int session_ask(struct session *session, const struct request *request, http_sink sink,
 		void *userdata, struct answer *ret);
 
+/** session_refused() - print an answer that is not good. Return: exit status */
+int session_refused(const struct session *session, const struct answer *answer);
+
 /** session_print - print an answer. Return: 0, or -EINVAL when it is not understood */
 typedef int (*session_print)(const struct session *session, json_t *answer);
 
@@ -68,9 +71,11 @@ typedef int (*session_print)(const struct session *session, json_t *answer);
 int session_call(struct session *session, const struct request *request,
 		 session_print print);
 
-/** session_pass() - an http_sink that writes to stdout as it is, but for control
- * characters on a terminal; @userdata is a struct pass, zero-initialised */
+/** session_pass() - an http_sink that writes to stdout as it is, but on a terminal as
+ * text_clean() leaves it; @userdata is a struct pass, zero-initialised */
 struct pass {
 	char last;
+	char held[5]; /* of a character whose end has not come */
+	size_t n_held;
 };
 int session_pass(void *userdata, const char *bytes, size_t len);

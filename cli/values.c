@@ -74,6 +74,20 @@ int value_id(const char *text, uint64_t *ret, struct flaw *why)
 	return 0;
 }
 
+int value_count(const char *option, const char *text, uint64_t max, uint64_t *ret,
+		struct flaw *why)
+{
+	unsigned long long n;
+
+	errno = 0;
+	n = is_number(text) ? strtoull(text, NULL, 10) : 0;
+	if (n < 1 || n > max || errno)
+		return flaw_set(why, "%s %s: give a number from 1 to %llu.", option,
+				*text ? text : "\"\"", (unsigned long long)max);
+	*ret = n;
+	return 0;
+}
+
 int value_timeout(const char *text, unsigned int *ret, struct flaw *why)
 {
 	unsigned long seconds =

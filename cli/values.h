@@ -14,6 +14,9 @@ int value_port(const char *text, uint16_t *ret, struct flaw *why);
 int value_protocols(const char *text, uint8_t *ret_bits, struct flaw *why);
 int value_name(const char *text, struct flaw *why);
 int value_id(const char *text, uint64_t *ret, struct flaw *why);
+/** value_count() - 1..@max, of @option, which the sentence names */
+int value_count(const char *option, const char *text, uint64_t max, uint64_t *ret,
+		struct flaw *why);
 /** value_timeout() - 1..86400 seconds */
 int value_timeout(const char *text, unsigned int *ret, struct flaw *why);
 

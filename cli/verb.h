@@ -39,7 +39,7 @@ extern const char verb_common_usage[];
 extern const char verb_alone_usage[];
 
 extern const struct verb verb_add, verb_list, verb_remove, verb_status, verb_resync,
-	verb_reload, verb_flush, verb_help, verb_version;
+	verb_reload, verb_flush, verb_watch, verb_help, verb_version;
 
 const struct verb *verb_find(const char *name); /* or NULL */
 /** verb_nearest() - the verb that was probably meant by @name, or NULL */

@@ -26,16 +26,18 @@ struct link {
 /**
  * struct node - a mapping and its places in the table
  * @mapping: first, so that a borrowed mapping leads back to its node
- * @prev, @next: neighbours in order of id; @next also chains what a plan buried
  * @staged:  added by the open plan: the present generation does not see it
  * @leaving: removed by the open plan: the next generation does not see it
+ * @links:   next to what a search asks of every node that it meets: in a large table all
+ *           of it comes from main memory
+ * @prev, @next: neighbours in order of id; @next also chains what a plan buried
  */
 struct node {
 	struct mapping mapping;
-	struct node *prev, *next;
-	struct link links[INDEX_COUNT];
 	bool staged;
 	bool leaving;
+	struct link links[INDEX_COUNT];
+	struct node *prev, *next;
 };
 
 static_assert(offsetof(struct node, mapping) == 0, "node_of() casts");

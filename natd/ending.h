@@ -22,15 +22,39 @@ struct ending_key {
 	uint32_t *count;
 };
 
-/** struct ending - a growing list of keys; zero-initialised it is empty */
+/**
+ * struct ending - a growing list of keys; zero-initialised it is empty
+ * @additions: all keys are of mappings that were added; then only connections that no
+ *             mapping served can be stale
+ */
 struct ending {
 	struct ending_key *keys;
 	size_t n, room;
+	bool additions;
+};
+
+/**
+ * struct ending_memory - what the last look at the connection tracker showed
+ * @known:  it was complete, and what is below holds; false: look again
+ * @missed: ruleset_missed() when it began
+ * @loose:  a bit for each port of TCP and UDP towards which a connection is left that no
+ *          mapping translates as it is
+ *
+ * Reading the connection tracker takes the kernel milliseconds, however few connections
+ * there are. A mapping that is added for a port without its bit needs no look while the
+ * kernel's counter stands still.
+ */
+struct ending_memory {
+	bool known;
+	uint64_t missed;
+	uint8_t loose[2][(UINT16_MAX + 1) / 8];
 };
 
 /** ending_add() - Return: 0 or -ENOMEM */
 int ending_add(struct ending *ending, uint8_t protocol, const struct endpoint *external,
 	       uint32_t *count);
+/** ending_add_owed() - what store_endings() tells. Return: 0, -ENOMEM, what that said */
+int ending_add_owed(struct ending *ending, struct store *store);
 void ending_done(struct ending *ending);
 
 /**
@@ -54,3 +78,12 @@ int ending_run(struct ending *ending, const struct engine_parts *parts, bool eve
  */
 int ending_of_address(const struct engine_parts *parts, const struct address_list *lost,
 		      size_t *ret_ended);
+
+/**
+ * ending_of_unruled() - end what began while the table was not in force: what came from a
+ * WAN to a host of ours unasked, and what left by one under an address that is to be
+ * translated
+ *
+ * Return: as ending_run().
+ */
+int ending_of_unruled(const struct engine_parts *parts, size_t *ret_ended);

@@ -22,6 +22,7 @@
 
 #include "core/cleanup.h"
 #include "natd/ending.h"
+#include "natd/kill_point.h"
 #include "natd/log.h"
 
 struct request {
@@ -37,6 +38,7 @@ struct engine {
 	struct request *first, **last;
 	struct plan *undecided; /* its commit's outcome is unknown */
 	uint64_t undecided_sequence;
+	bool strayed; /* the kernel holds what was taken back, and could not be told */
 };
 
 DEFINE_CLEANUP(plan_free, struct plan *)
@@ -154,26 +156,40 @@ bool engine_is_stuck(const struct engine *e)
 	return e->undecided;
 }
 
-static void end_connections(struct engine *e, struct plan *plan)
+static int add_keys(struct ending *ending, struct plan *plan)
 {
-	struct ending ending = { 0 };
-	size_t ended;
 	int r = 0;
 
 	for (size_t i = 0; i < plan_size(plan) && r == 0; i++) {
 		struct effect *effect = plan_effect(plan, i);
 
-		r = ending_add(&ending, effect->mapping->protocol,
+		ending->additions &= effect->kind == CHANGE_ADD;
+		r = ending_add(ending, effect->mapping->protocol,
 			       &effect->mapping->external, &effect->ended);
 	}
+	return r;
+}
+
+/* What could not be ended with an earlier change is tried again with this one. */
+static void end_connections(struct engine *e, struct plan *plan)
+{
+	bool owed = e->parts.endings_owed;
+	struct ending ending = { .additions = !owed };
+	size_t ended;
+	int r;
+
+	r = add_keys(&ending, plan);
+	if (r == 0 && owed)
+		r = ending_add_owed(&ending, e->parts.store);
 	if (r == 0)
-		r = ending_run(&ending, &e->parts, false, &ended);
+		r = ending_run(&ending, &e->parts, owed, &ended);
+	e->parts.endings_owed = r < 0;
 	if (r == 0)
 		store_endings_done(e->parts.store);
 	else
 		log_warning(
-			"Connections of changed mappings may go on: %s. natctl resync "
-			"tries again.",
+			"Connections of changed mappings may go on: %s. It is tried again "
+			"with the next change, and by natctl resync.",
 			strerror(-r));
 	ending_done(&ending);
 }
@@ -184,6 +200,7 @@ static void take_kernel_back(struct engine *e)
 	int r;
 
 	r = e->parts.resync(e->parts.userdata, &why);
+	e->strayed = r < 0;
 	if (r < 0)
 		log_error(
 			"The kernel's table could not be taken back: %s (%s). It is tried "
@@ -193,8 +210,13 @@ static void take_kernel_back(struct engine *e)
 
 static void commit(struct engine *e, struct plan *plan)
 {
+	KILL_POINT(KILL_STORE_COMMITTED);
 	table_commit(e->parts.table, plan);
+	KILL_POINT(KILL_TABLE_COMMITTED);
 	end_connections(e, plan);
+	KILL_POINT(KILL_ENDED);
+	if (e->parts.committed)
+		e->parts.committed(e->parts.userdata, plan);
 }
 
 /* The store can be read again: what became of the commit whose outcome was unknown? */
@@ -231,13 +253,17 @@ static int find_out(struct engine *e, uint64_t sequence)
 static int apply(struct engine *e, const struct plan *plan, uint64_t sequence,
 		 struct ruleset_fault *why)
 {
-	int r;
+	int r = -ESTALE;
 
-	r = ruleset_apply(e->parts.ruleset, plan, sequence, why);
+	if (!e->strayed)
+		r = ruleset_apply(e->parts.ruleset, plan, sequence, why);
 	if (r != -ESTALE)
 		return r;
 	r = e->parts.resync(e->parts.userdata, why);
-	return r < 0 ? r : ruleset_apply(e->parts.ruleset, plan, sequence, why);
+	if (r < 0)
+		return r;
+	e->strayed = false;
+	return ruleset_apply(e->parts.ruleset, plan, sequence, why);
 }
 
 static int fault_of_store(int r, struct problem *why)
@@ -250,6 +276,9 @@ static int fault_of_store(int r, struct problem *why)
 		cure = "Make the file system that holds natd's state writable.";
 	else if (r == -EBUSY)
 		cure = "Another program has natd.db locked; let it end.";
+	else if (r == -ENOENT)
+		cure = "natd.db was moved or deleted while natd runs: put it back, or stop "
+		       "natd and let natd --recover make a new one.";
 	problem_set(why, VERDICT_FAULT, cure,
 		    "The store refused: %s. Nothing has changed.", strerror(-r));
 	return r;
@@ -291,12 +320,14 @@ static int make_durable(struct engine *e, struct plan **plan, struct problem *wh
 	r = store_begin(e->parts.store, *plan, table_next_id(e->parts.table));
 	if (r < 0)
 		return fault_of_store(r, why);
+	KILL_POINT(KILL_STORE_BEGUN);
 	r = apply(e, *plan, sequence, &fault);
 	if (r < 0) {
 		store_rollback(e->parts.store);
 		fault_of_kernel(r, &fault, why);
 		return -EREMOTEIO;
 	}
+	KILL_POINT(KILL_KERNEL_APPLIED);
 	r = store_commit(e->parts.store);
 	if (r == 0)
 		return 0;
@@ -338,6 +369,7 @@ static int serve(struct engine *e, struct request **requests, size_t n,
 	if (r < 0)
 		return r;
 	if (plan_size(plan)) {
+		KILL_POINT(KILL_STAGED);
 		r = check_size(plan, why);
 		if (r == 0)
 			r = make_durable(e, &plan, why);
@@ -350,6 +382,7 @@ static int serve(struct engine *e, struct request **requests, size_t n,
 		commit(e, plan);
 	}
 	answer_plan(requests, n, plan);
+	KILL_POINT(KILL_ANSWERED);
 	return 0;
 }
 

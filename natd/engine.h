@@ -12,7 +12,7 @@
  *	kernel transaction			may refuse, names the element
  *	store commit				only now is it so
  *	table_commit()				cannot fail
- *	stale connections ended, answers
+ *	stale connections ended, events, answers
  */
 
 #include <systemd/sd-event.h>
@@ -22,6 +22,7 @@
 #include "rules/conntrack.h"
 #include "rules/ruleset.h"
 
+struct ending_memory;
 struct engine;
 
 /*
@@ -64,9 +65,17 @@ struct engine_parts {
 	struct address_list (*wan_addresses)(void *userdata);
 	/* would a packet to @addr leave by a WAN? 1, 0, negative errno */
 	int (*route_is_wan)(void *userdata, const struct in6_addr *addr);
+	/* is @addr this machine's own? 1, 0, negative errno */
+	int (*is_local)(void *userdata, const struct in6_addr *addr);
 	/* the kernel's table must be brought back to what the table says: sync. 0 or
 	 * negative errno */
 	int (*resync)(void *userdata, struct ruleset_fault *why);
+	/* @plan is in force, @ended of its effects is written, nobody is answered yet.
+	 * NULL: nobody wants to know */
+	void (*committed)(void *userdata, const struct plan *plan);
+	struct ending_memory *memory; /* NULL: always look */
+	/* connections of what store_endings() tells are to be ended with a change */
+	bool endings_owed;
 	void *userdata;
 };
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "natd/kill_point.h"
 #include "natd/log.h"
 #include "natd/sysctl.h"
 
@@ -25,6 +26,11 @@ struct table *gateway_table(struct gateway *gw)
 struct engine *gateway_engine(struct gateway *gw)
 {
 	return gw->engine;
+}
+
+struct events *gateway_events(struct gateway *gw)
+{
+	return gw->events;
 }
 
 const struct config *gateway_config(const struct gateway *gw)
@@ -77,24 +83,6 @@ static void note_addresses(struct gateway *gw, const struct address_list *wan)
 		memcpy(gw->wan, wan->addrs, bytes);
 }
 
-/* The engine's own connections' view of the gateway. */
-static struct engine_parts parts_of(struct gateway *gw);
-
-static void end_strays(struct gateway *gw, struct ending *strays)
-{
-	struct engine_parts parts = parts_of(gw);
-	size_t ended;
-	int r;
-
-	r = ending_run(strays, &parts, true, &ended);
-	if (r < 0)
-		log_warning("Connections could not be compared with the table: %s.",
-			    strerror(-r));
-	else if (ended)
-		log_notice("Ended %zu connections that no mapping leads where they went.",
-			   ended);
-}
-
 static int sync_kernel(struct gateway *gw, struct ending *strays,
 		       struct ruleset_report *report, struct ruleset_fault *why)
 {
@@ -102,6 +90,7 @@ static int sync_kernel(struct gateway *gw, struct ending *strays,
 	struct ruleset_options options;
 	int r;
 
+	gw->memory.known = false; /* nobody knows what passed while it differed */
 	gateway_options(gw, gw->config, &options);
 	r = ruleset_sync(gw->ruleset, &options, &addresses, gw->table,
 			 store_sequence(gw->store), remember_extra, strays, report, why);
@@ -117,6 +106,8 @@ static int sync_kernel(struct gateway *gw, struct ending *strays,
 	gw->in_force = true;
 	memcpy(&gw->options, &options, sizeof(options));
 	note_addresses(gw, &addresses.wan);
+	if (report->created || report->replaced || report->rewritten)
+		gateway_end_unruled(gw);
 	return 0;
 }
 
@@ -130,7 +121,7 @@ int gateway_sync(struct gateway *gw, struct ruleset_report *report,
 	why->text[0] = 0;
 	r = sync_kernel(gw, &strays, report, why);
 	if (r == 0 && (strays.n || report->created))
-		end_strays(gw, &strays);
+		gateway_end_strays(gw, &strays);
 	ending_done(&strays);
 	return r;
 }
@@ -149,36 +140,6 @@ void gateway_forwarding(struct gateway *gw)
 }
 
 /* ------------------------------------------------------------ interfaces */
-
-static void end_lost(struct gateway *gw, const struct address_list *lost)
-{
-	struct engine_parts parts = parts_of(gw);
-	size_t ended;
-	int r;
-
-	r = ending_of_address(&parts, lost, &ended);
-	if (r < 0)
-		log_warning("Connections of a lost WAN address may linger: %s.",
-			    strerror(-r));
-	else
-		log_notice(
-			"%zu WAN addresses were lost; ended %zu connections of theirs.",
-			lost->n, ended);
-}
-
-/* Takes @before over. */
-static void end_missing(struct gateway *gw, struct in6_addr *before, size_t n)
-{
-	const struct address_list now = links_wan_addresses(gw->links);
-	struct address_list lost = { .addrs = before };
-
-	for (size_t i = 0; i < n; i++)
-		if (!address_list_has(&now, &before[i]))
-			before[lost.n++] = before[i];
-	if (lost.n)
-		end_lost(gw, &lost);
-	free(before);
-}
 
 static int follow_links(struct gateway *gw)
 {
@@ -210,9 +171,11 @@ static void on_links(void *userdata)
 	size_t n = gw->n_wan;
 
 	gw->n_wan = 0;
+	gw->memory.known = false;
 	if (follow_links(gw) == 0)
 		gateway_forwarding(gw);
-	end_missing(gw, before, n);
+	gateway_end_missing(gw, before, n);
+	gateway_tell_addresses(gw);
 }
 
 /* ------------------------------------------------------------ start and end */
@@ -231,6 +194,13 @@ static int route_is_wan(void *userdata, const struct in6_addr *addr)
 	return links_route_is_wan(gw->links, addr);
 }
 
+static int is_local(void *userdata, const struct in6_addr *addr)
+{
+	struct gateway *gw = userdata;
+
+	return links_is_local(gw->links, addr);
+}
+
 static int resync(void *userdata, struct ruleset_fault *why)
 {
 	struct ruleset_report report;
@@ -238,7 +208,14 @@ static int resync(void *userdata, struct ruleset_fault *why)
 	return gateway_sync(userdata, &report, why);
 }
 
-static struct engine_parts parts_of(struct gateway *gw)
+static void committed(void *userdata, const struct plan *plan)
+{
+	struct gateway *gw = userdata;
+
+	events_tell_plan(gw->events, plan);
+}
+
+struct engine_parts gateway_parts(struct gateway *gw)
 {
 	return (struct engine_parts){
 		.event = gw->event,
@@ -248,7 +225,11 @@ static struct engine_parts parts_of(struct gateway *gw)
 		.conntrack = gw->conntrack,
 		.wan_addresses = wan_addresses,
 		.route_is_wan = route_is_wan,
+		.is_local = is_local,
 		.resync = resync,
+		.committed = committed,
+		.memory = &gw->memory,
+		.endings_owed = gw->endings_owed,
 		.userdata = gw,
 	};
 }
@@ -262,7 +243,8 @@ int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct pro
 	*report = (struct ruleset_report){ 0 };
 	r = sync_kernel(gw, &strays, report, &fault);
 	if (r == 0) {
-		end_strays(gw, &strays);
+		gateway_end_owed(gw, &strays);
+		gateway_tell_repair(gw, report, &(struct culprit){ 0 });
 		gateway_scan_foreign(gw);
 		gateway_forwarding(gw);
 	} else {
@@ -335,16 +317,10 @@ static int check_sequence(struct gateway *gw, const char *state,
 	snprintf(
 		why->text, sizeof(why->text),
 		"%s/natd.db is older (change %llu) than the kernel's table (change %llu), "
-		"which goes on forwarding. Put the newer file back; or, to go on with this "
-		"one and lose what it lacks, run natd --teardown first.",
+		"which goes on forwarding. Put the newer file back, or let natd --recover "
+		"make a new one of what the kernel holds.",
 		state, (unsigned long long)store, (unsigned long long)kernel);
 	return -EUCLEAN;
-}
-
-static void end_leftovers_of(void *userdata, uint8_t protocol,
-			     const struct endpoint *external)
-{
-	(void)ending_add(userdata, protocol, external, NULL);
 }
 
 static void log_start(const struct gateway *gw, const struct ruleset_report *report)
@@ -374,6 +350,7 @@ static int first_sync(struct gateway *gw, struct gateway_fault *why)
 	struct ruleset_fault fault = { "" };
 	int r;
 
+	KILL_POINT(KILL_SYNC_BEGIN);
 	r = sync_kernel(gw, &strays, &report, &fault);
 	if (r == -EPERM)
 		snprintf(why->text, sizeof(why->text),
@@ -382,10 +359,10 @@ static int first_sync(struct gateway *gw, struct gateway_fault *why)
 		snprintf(why->text, sizeof(why->text), "The kernel refused: %s (%s)",
 			 fault.text, strerror(-r));
 	if (r == 0) {
+		KILL_POINT(KILL_SYNC_DONE);
 		log_start(gw, &report);
-		store_endings(gw->store, end_leftovers_of, &strays);
-		end_strays(gw, &strays);
-		store_endings_done(gw->store);
+		gateway_end_owed(gw, &strays);
+		KILL_POINT(KILL_STRAYS_ENDED);
 	}
 	ending_done(&strays);
 	return r;
@@ -396,6 +373,9 @@ static int gateway_init(struct gateway *gw, const char *state, struct gateway_fa
 	struct engine_parts parts;
 	int r;
 
+	r = events_new(0, &gw->events);
+	if (r < 0)
+		return fail(why, r, "the events");
 	r = open_store(gw, state, why);
 	if (r == 0)
 		r = open_kernel(gw, why);
@@ -406,8 +386,9 @@ static int gateway_init(struct gateway *gw, const char *state, struct gateway_fa
 	if (r < 0)
 		return r;
 	gateway_forwarding(gw);
+	gateway_tell_addresses(gw);
 	gateway_scan_foreign(gw);
-	parts = parts_of(gw);
+	parts = gateway_parts(gw);
 	r = engine_new(&parts, &gw->engine);
 	if (r >= 0)
 		r = gateway_watch(gw);
@@ -449,6 +430,8 @@ void gateway_close(struct gateway *gw)
 	store_close(gw->store);
 	table_free(gw->table);
 	config_free(gw->config);
+	events_free(gw->events);
+	free(gw->told_wan);
 	free(gw->wan);
 	free(gw);
 }

@@ -16,9 +16,10 @@
 #include "natd/links.h"
 
 struct gateway;
+struct events;
 
 struct gateway_fault {
-	char text[512]; /* a sentence with the cure */
+	char text[640]; /* a sentence with the cure */
 };
 
 /**
@@ -46,6 +47,7 @@ int gateway_start(struct gateway *gw, gateway_done done, void *userdata);
 struct table *gateway_table(struct gateway *gw);
 struct engine *gateway_engine(struct gateway *gw);
 const struct config *gateway_config(const struct gateway *gw);
+struct events *gateway_events(struct gateway *gw);
 
 /**
  * struct counts - live figures of all mappings at one moment

@@ -6,6 +6,7 @@
  */
 
 #include "natd/ending.h"
+#include "natd/events.h"
 #include "natd/gateway.h"
 
 #define GATEWAY_CAPACITY       65535
@@ -31,12 +32,17 @@ struct gateway {
 	struct conntrack *conntrack;
 	struct links *links;
 	struct engine *engine;
+	struct events *events;
+	struct ending_memory memory;
 	struct reload *reload; /* the one that waits for its answer */
 
 	struct ruleset_options options; /* in force */
 	struct in6_addr *wan;		/* addresses in force */
 	size_t n_wan;
+	struct in6_addr *told_wan; /* addresses that events have told */
+	size_t n_told_wan;
 	bool in_force; /* the kernel agreed with the table at least once */
+	bool endings_owed;
 	struct culprit suspect;
 
 	struct foreign_chain foreign[GATEWAY_FOREIGN_MAX];
@@ -67,6 +73,36 @@ int gateway_watch(struct gateway *gw);
 
 /** gateway_forwarding() - switch it on where it should be, keeping a fault for status */
 void gateway_forwarding(struct gateway *gw);
+
+/** gateway_tell_addresses() - what became of the WANs' addresses since it was told */
+void gateway_tell_addresses(struct gateway *gw);
+/** gateway_tell_repair() - @by: zero where nobody knows; nothing is told where the report
+ * says that nothing differed */
+void gateway_tell_repair(struct gateway *gw, const struct ruleset_report *report,
+			 const struct culprit *by);
+/** gateway_tell_foreign() - @chain has appeared, or is gone */
+void gateway_tell_foreign(struct gateway *gw, const struct foreign_chain *chain,
+			  bool appeared);
+/** report_is_empty() - did nothing differ? */
+bool report_is_empty(const struct ruleset_report *report);
+
+/** gateway_parts() - the engine's, and the endings', view of the gateway */
+struct engine_parts gateway_parts(struct gateway *gw);
+
+/** gateway_end_strays() - end the connections that no mapping leads where they went
+ * Return: as ending_run(); logged */
+int gateway_end_strays(struct gateway *gw, struct ending *strays);
+
+/** gateway_end_owed() - the same, with those of mappings that were removed and whose
+ * connections may not have been ended */
+void gateway_end_owed(struct gateway *gw, struct ending *strays);
+
+/** gateway_end_unruled() - end what began while the rules were not those in force now */
+void gateway_end_unruled(struct gateway *gw);
+
+/** gateway_end_missing() - end the connections of those of @before that are no WAN
+ * address any more; takes @before over */
+void gateway_end_missing(struct gateway *gw, struct in6_addr *before, size_t n);
 
 uint64_t gateway_now(void); /* seconds since 1970 */
 

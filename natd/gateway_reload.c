@@ -3,9 +3,9 @@
 /*
  * gateway_reload - from the configuration file to the table and the fixed rules
  *
- * A reload is all or nothing. The fixed rules are changed first, since that can be taken
- * back; then the file's forwards go through the engine like every other change. What is
- * refused there brings the old configuration back.
+ * A reload is all or nothing, and judged before anything changes. Then the fixed rules
+ * are changed, since that can be taken back; then the file's forwards go through the
+ * engine like every other change. What fails there brings the old configuration back.
  */
 
 #include "natd/gateway_private.h"
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "natd/kill_point.h"
 #include "natd/log.h"
 
 struct reload {
@@ -150,6 +151,11 @@ static void explain_refusal(const struct config *config, const struct answer *an
 	refusal = plan_results(answer->plan, answer->request, &n);
 	assert(n > 0);
 	change = &answer->changes->changes[refusal->change];
+	if (change->kind == CHANGE_REMOVE) {
+		problem_set(why, VERDICT_BUSY, "Ask again.",
+			    "A forward of the file was removed meanwhile.");
+		return;
+	}
 	problem_of_refusal(refusal->verdict, change, &refusal->mapping,
 			   !!refusal->mapping, gateway_now(), &inner);
 	problem_set(why, VERDICT_BAD_CONFIG, inner.cure, "%s:%u: %.400s", config->path,
@@ -189,12 +195,14 @@ static void finish(struct reload *reload, size_t added, size_t removed,
 			  why->cure);
 		snprintf(gw->config_problem, sizeof(gw->config_problem),
 			 "The configuration was not taken: %.400s", why->detail);
+		events_tell_refusal(gw->events, -1, 0, why);
 	} else {
 		gw->config_problem[0] = 0;
 		log_notice(
 			"Configuration %s is in force: %zu forwards added, %zu removed.",
 			gw->config->path, added, removed);
 	}
+	gateway_tell_addresses(gw);
 	config_free(reload->old);
 	if (gw->reload == reload)
 		gw->reload = NULL;
@@ -215,6 +223,7 @@ static void on_answer(void *userdata, const struct answer *answer)
 		finish(reload, 0, 0, &why);
 	} else {
 		count_results(answer, &added, &removed);
+		KILL_POINT(KILL_RELOAD_DONE);
 		finish(reload, added, removed, NULL);
 	}
 }
@@ -265,13 +274,17 @@ int gateway_start(struct gateway *gw, gateway_done done, void *userdata)
 
 static int change_rules(struct gateway *gw, struct problem *why)
 {
+	struct in6_addr *before = TAKE(gw->wan);
 	struct ruleset_report report;
 	struct ruleset_fault fault = { "" };
+	size_t n = gw->n_wan;
 	int r;
 
+	gw->n_wan = 0;
 	r = links_configure(gw->links, gw->config);
 	if (r == 0)
 		r = gateway_sync(gw, &report, &fault);
+	gateway_end_missing(gw, before, r == 0 ? n : 0);
 	if (r == 0) {
 		gateway_forwarding(gw);
 		return 0;
@@ -295,7 +308,37 @@ static void refuse(struct gateway *gw, gateway_done done, void *userdata,
 	log_error("The configuration was not taken: %s", why->detail);
 	snprintf(gw->config_problem, sizeof(gw->config_problem),
 		 "The configuration was not taken: %.400s", why->detail);
+	events_tell_refusal(gw->events, -1, 0, why);
 	done(userdata, 0, 0, why);
+}
+
+/*
+ * Would the table take the forwards of @config? Asked before the rules are changed: those
+ * of a configuration that is refused must not be in force for a moment. While a plan is
+ * undecided there is no second one; the engine says so.
+ */
+static int foresee(struct gateway *gw, const struct config *config, struct problem *why)
+{
+	struct change_list changes = { 0 };
+	struct plan *plan = NULL;
+	int r;
+
+	if (engine_is_stuck(gw->engine))
+		return 0;
+	problem_set(why, VERDICT_FAULT, "The old configuration stays.",
+		    "There is no memory.");
+	r = gateway_diff(gw, config, &changes);
+	if (r == 0)
+		r = table_stage(gw->table, &changes, 1, &plan);
+	if (r == 0 && plan_refused(plan, 0)) {
+		const struct answer answer = { .plan = plan, .changes = &changes };
+
+		explain_refusal(config, &answer, why);
+		r = -EINVAL;
+	}
+	plan_free(plan);
+	change_list_done(&changes);
+	return r;
 }
 
 int gateway_reload(struct gateway *gw, gateway_done done, void *userdata)
@@ -319,6 +362,11 @@ int gateway_reload(struct gateway *gw, gateway_done done, void *userdata)
 		refuse(gw, done, userdata, &why);
 		return 0;
 	}
+	if (foresee(gw, new, &why) < 0) {
+		config_free(new);
+		refuse(gw, done, userdata, &why);
+		return 0;
+	}
 	reload = reload_new(gw, done, userdata);
 	if (!reload) {
 		config_free(new);
@@ -328,6 +376,7 @@ int gateway_reload(struct gateway *gw, gateway_done done, void *userdata)
 	reload->old = gw->config;
 	gw->config = new;
 	r = change_rules(gw, &why);
+	KILL_POINT(KILL_RELOAD_RULES);
 	if (r == 0) {
 		r = submit_forwards(reload);
 		problem_set(&why, VERDICT_FAULT, "The old configuration stays.",

@@ -126,6 +126,28 @@ static void say_links(const struct gateway *gw, json_t *list)
 		say(list, "No WAN has an address: nothing can reach the forwards.");
 }
 
+/* natd switched it on; somebody may have switched it off since. */
+static void say_forwarding(const struct gateway *gw, json_t *list)
+{
+	static const char *const settings[] = { "net/ipv4/ip_forward",
+						"net/ipv6/conf/all/forwarding" };
+
+	if (gw->sysctl_problem[0])
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		char text[128];
+		int value;
+
+		if (sysctl_get(settings[i], &value) < 0 || value)
+			continue;
+		snprintf(text, sizeof(text),
+			 "Somebody set %s to 0: nothing is forwarded. natctl resync sets "
+			 "it to 1.",
+			 settings[i]);
+		say(list, text);
+	}
+}
+
 static json_t *encode_problems(const struct gateway *gw)
 {
 	json_t *list = json_array();
@@ -133,6 +155,7 @@ static json_t *encode_problems(const struct gateway *gw)
 	say(list, gw->sync_problem);
 	say(list, gw->config_problem);
 	say(list, gw->sysctl_problem);
+	say_forwarding(gw, list);
 	if (gw->engine && engine_is_stuck(gw->engine))
 		say(list, "The store cannot be read: no changes are taken until it can.");
 	say_links(gw, list);

@@ -20,12 +20,25 @@
 /* A repair that the kernel refused is tried again after this. */
 #define REPAIR_RETRY_USEC 1000000
 
-static bool is_known_foreign(const struct gateway *gw, const struct foreign_chain *chain)
+static bool is_among(const struct foreign_chain *chains, size_t n,
+		     const struct foreign_chain *chain)
 {
-	for (size_t i = 0; i < gw->n_foreign; i++)
-		if (!memcmp(&gw->foreign[i], chain, sizeof(*chain)))
+	for (size_t i = 0; i < n; i++)
+		if (!memcmp(&chains[i], chain, sizeof(*chain)))
 			return true;
 	return false;
+}
+
+static void welcome_foreign(struct gateway *gw, const struct foreign_chain *chain)
+{
+	char text[FOREIGN_CHAIN_STRLEN];
+
+	log_warning(
+		"Chain %s drops what no rule of its own accepts, and so may block what "
+		"natd lets in. Accept there what has \"ct status dnat\", or change its "
+		"policy.",
+		foreign_chain_format(chain, text));
+	gateway_tell_foreign(gw, chain, true);
 }
 
 void gateway_scan_foreign(struct gateway *gw)
@@ -40,16 +53,12 @@ void gateway_scan_foreign(struct gateway *gw)
 			    strerror(-n));
 		return;
 	}
-	for (int i = 0; i < n; i++) {
-		char text[FOREIGN_CHAIN_STRLEN];
-
-		if (!is_known_foreign(gw, &found[i]))
-			log_warning(
-				"Chain %s drops what no rule of its own accepts, and so "
-				"may block what natd lets in. Accept there what has \"ct "
-				"status dnat\", or change its policy.",
-				foreign_chain_format(&found[i], text));
-	}
+	for (size_t i = 0; i < gw->n_foreign; i++)
+		if (!is_among(found, (size_t)n, &gw->foreign[i]))
+			gateway_tell_foreign(gw, &gw->foreign[i], false);
+	for (size_t i = 0; i < (size_t)n; i++)
+		if (!is_among(gw->foreign, gw->n_foreign, &found[i]))
+			welcome_foreign(gw, &found[i]);
 	memcpy(gw->foreign, found, sizeof(found));
 	gw->n_foreign = (size_t)n;
 }
@@ -79,8 +88,7 @@ static int repair(struct gateway *gw)
 			  who, why.text, strerror(-r));
 		return r;
 	}
-	if (!report.created && !report.replaced && !report.rewritten && !report.added &&
-	    !report.removed && !report.other)
+	if (report_is_empty(&report))
 		return 0;
 	gw->repair.count++;
 	gw->repair.at = gateway_now();
@@ -90,6 +98,7 @@ static int repair(struct gateway *gw)
 		"taken away%s.",
 		report.created ? "deleted" : "changed", who, report.added, report.removed,
 		report.rewritten ? ", rules rewritten" : "");
+	gateway_tell_repair(gw, &report, &gw->suspect);
 	return 0;
 }
 

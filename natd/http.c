@@ -18,9 +18,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "natd/log.h"
+#include "natd/memory.h"
 #include "natd/server_private.h"
 
 void request_hold(struct request *request)
@@ -40,7 +43,7 @@ void request_drop(struct request *request)
 
 struct gateway *request_gateway(const struct request *request)
 {
-	return request->server->gw;
+	return request->gw;
 }
 
 void http_schedule(struct server *server)
@@ -57,9 +60,9 @@ static enum MHD_Result queue(struct request *request)
 	const struct server *server = request->server;
 
 	if (!request->response)
-		return MHD_queue_response(request->connection,
-					  MHD_HTTP_INTERNAL_SERVER_ERROR,
-					  server->no_memory);
+		return MHD_queue_response(
+			request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+			request->decided ? server->untold : server->no_memory);
 	return MHD_queue_response(request->connection, request->status,
 				  request->response);
 }
@@ -85,7 +88,7 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
 			     const char *method, const char *path, void **ret)
 {
 	const union MHD_ConnectionInfo *info;
-	const struct client *client;
+	struct client *client;
 	struct request *request;
 	char allow[ALLOW_STRLEN] = "";
 	int r;
@@ -100,6 +103,8 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
 	request->references = 1;
 	request->connection = connection;
 	request->server = server;
+	request->gw = server->gw;
+	request->client = client;
 	request->peer = client->peer;
 	request->head = !strcmp(method, "HEAD");
 	LIST_INSERT_HEAD(&server->requests, request, link);
@@ -111,10 +116,94 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
 	return MHD_YES;
 }
 
+static uint64_t now_usec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/*
+ * libmicrohttpd goes on with a connection as long as there is something to do: with one
+ * request after the other of those that came at once. Here a client has one in a turn of
+ * the loop, and all who are not administrators together have what one turn may take.
+ */
+static bool must_wait(const struct request *request)
+{
+	const struct server *server = request->server;
+
+	if (request->admitted)
+		return false;
+	if (request->client->turn == server->turn)
+		return true;
+	return !request->peer.administrator &&
+	       (!TAILQ_EMPTY(&server->waiting) || server->begun >= server->quota ||
+		now_usec() - server->turn_start > SERVER_TURN_USEC);
+}
+
+static enum MHD_Result wait_for_turn(struct request *request)
+{
+	struct request_queue *waiting = &request->server->waiting;
+
+	if (request->peer.administrator)
+		TAILQ_INSERT_HEAD(waiting, request, next);
+	else
+		TAILQ_INSERT_TAIL(waiting, request, next);
+	request->waiting = true;
+	request->suspended = true;
+	MHD_suspend_connection(request->connection);
+	return MHD_YES;
+}
+
+static void stop_waiting(struct request *request)
+{
+	if (request->waiting)
+		TAILQ_REMOVE(&request->server->waiting, request, next);
+	request->waiting = false;
+}
+
+/* How long the next ones take nobody knows: as many as took that long last time. */
+static void adapt_quota(struct server *server)
+{
+	if (server->turn_usec > SERVER_TURN_USEC)
+		server->quota = server->begun / 2;
+	else if (server->begun >= server->quota)
+		server->quota *= 2;
+	if (server->quota < 1)
+		server->quota = 1;
+	if (server->quota > SERVER_CLIENTS_MAX)
+		server->quota = SERVER_CLIENTS_MAX;
+}
+
+static void begin_turn(struct server *server)
+{
+	struct request *request;
+
+	adapt_quota(server);
+	server->turn++;
+	server->begun = 0;
+	server->turn_start = now_usec();
+	for (unsigned int i = 0; i < server->quota; i++) {
+		request = TAILQ_FIRST(&server->waiting);
+		if (!request)
+			return;
+		stop_waiting(request);
+		request->admitted = true;
+		request->suspended = false;
+		MHD_resume_connection(request->connection);
+	}
+}
+
 static enum MHD_Result finish(struct request *request)
 {
 	if (!request->handled) {
+		request->client->asked = true;
+		if (must_wait(request))
+			return wait_for_turn(request);
 		request->handled = true;
+		request->client->turn = request->server->turn;
+		request->server->begun++;
 		body_end(&request->body);
 		if (request->body.refused)
 			reply_problem(request, &request->body.why, NULL);
@@ -146,20 +235,33 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 	return body_feed(&request->body, bytes, n) < 0 ? MHD_NO : MHD_YES;
 }
 
+/* The time for its next request begins. */
+static void client_pauses(struct server *server, struct client *client)
+{
+	client->asked = false;
+	sd_event_now(server->event, CLOCK_MONOTONIC, &client->since);
+}
+
 static void on_completed(void *userdata, struct MHD_Connection *connection,
 			 void **context, enum MHD_RequestTerminationCode code)
 {
 	struct request *request = *context;
+	bool large;
 
 	if (!request)
 		return;
 	*context = NULL;
 	LIST_REMOVE(request, link);
+	stop_waiting(request);
+	client_pauses(request->server, request->client);
 	/* it counts into server->bodies, which a callback must not touch any more */
 	body_done(&request->body);
 	request->body.shared = NULL;
 	request->connection = NULL;
+	large = request->large;
 	request_drop(request);
+	if (large)
+		memory_trim();
 }
 
 static void on_connection(void *userdata, struct MHD_Connection *connection,
@@ -172,13 +274,19 @@ static void on_connection(void *userdata, struct MHD_Connection *connection,
 	case MHD_CONNECTION_NOTIFY_STARTED:
 		*context = client = server->arriving;
 		server->arriving = NULL;
+		client_pauses(server, client);
 		LIST_INSERT_HEAD(&server->clients, client, link);
 		server->n_clients++;
+		server->crowded |= server->n_clients >= SERVER_CROWD;
 		break;
 	case MHD_CONNECTION_NOTIFY_CLOSED:
 		LIST_REMOVE(client, link);
 		server->n_clients--;
 		free(client);
+		if (!server->crowded || server->n_clients > SERVER_CROWD / 4)
+			break;
+		server->crowded = false;
+		memory_trim();
 		break;
 	}
 }
@@ -213,11 +321,41 @@ static int arm_timer(struct server *server, uint64_t milliseconds)
 	return sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 }
 
+/*
+ * libmicrohttpd hangs up on who is silent; who sends a byte now and then would keep his
+ * place for ever. He is sent away by the end of his stream.
+ */
+static void hang_up_on_the_slow(struct server *server)
+{
+	const uint64_t second = 1000000;
+	const struct client *client;
+	uint64_t now;
+
+	if (sd_event_now(server->event, CLOCK_MONOTONIC, &now) < 0 ||
+	    now < server->next_look)
+		return;
+	server->next_look = now + second / 2;
+	LIST_FOREACH(client, &server->clients, link)
+	{
+		if (client->asked ||
+		    now - client->since < SERVER_REQUEST_SECONDS * second)
+			continue;
+		log_debug("uid %u (pid %d) took too long with a request.",
+			  client->peer.uid, client->peer.pid);
+		shutdown(client->fd, SHUT_RDWR);
+	}
+}
+
 int http_run(struct server *server)
 {
 	MHD_UNSIGNED_LONG_LONG milliseconds;
 
+	hang_up_on_the_slow(server);
+	begin_turn(server);
 	MHD_run(server->mhd);
+	server->turn_usec = now_usec() - server->turn_start;
+	if (!TAILQ_EMPTY(&server->waiting))
+		return sd_event_source_set_enabled(server->again, SD_EVENT_ONESHOT);
 	if (MHD_get_timeout(server->mhd, &milliseconds) != MHD_YES)
 		return 0;
 	if (milliseconds)
@@ -244,6 +382,7 @@ int http_add(struct server *server, int fd, struct client *client)
 {
 	const struct sockaddr address = { .sa_family = AF_UNIX };
 
+	client->fd = fd;
 	server->arriving = client;
 	if (MHD_add_connection(server->mhd, fd, &address, sizeof(address)) == MHD_YES) {
 		http_schedule(server);
@@ -296,7 +435,8 @@ static int add_sources(struct server *server)
 int http_start(struct server *server)
 {
 	server->no_memory = reply_make_no_memory();
-	if (!server->no_memory)
+	server->untold = reply_make_untold();
+	if (!server->no_memory || !server->untold)
 		return -ENOMEM;
 	errno = 0;
 	server->mhd = start_daemon(server);
@@ -323,4 +463,6 @@ void http_stop(struct server *server)
 		MHD_stop_daemon(server->mhd);
 	if (server->no_memory)
 		MHD_destroy_response(server->no_memory);
+	if (server->untold)
+		MHD_destroy_response(server->untold);
 }

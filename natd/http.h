@@ -17,6 +17,7 @@
 #include "natd/peer.h"
 #include "natd/stream.h"
 
+struct client;
 struct server;
 struct request;
 
@@ -45,6 +46,8 @@ struct route {
  * struct request
  * @connection: NULL when the client is gone: only the reference is left to be dropped
  * @server:     good while there is a @connection
+ * @gw:         good always
+ * @client:     good while there is a @connection
  * @peer:       a copy, good always
  * @id:         of the path
  * @head:       it is a HEAD
@@ -55,18 +58,25 @@ struct request {
 	unsigned int references;
 	struct MHD_Connection *connection;
 	struct server *server;
+	struct gateway *gw;
+	struct client *client;
 	struct peer peer;
 	const struct route *route;
 	uint64_t id;
 	bool head, lines;
 	struct body body;
 
+	TAILQ_ENTRY(request) next; /* while it is waiting */
+	bool waiting, admitted;
 	bool handled, suspended;
+	bool large;   /* much memory is free once it is answered */
+	bool decided; /* an answer that cannot be made must not deny the change */
 	struct MHD_Response *response;
 	unsigned int status;
 };
 
 LIST_HEAD(request_list, request);
+TAILQ_HEAD(request_queue, request);
 
 /** request_hold() - for a callback; it must call request_drop() */
 void request_hold(struct request *request);
@@ -99,6 +109,9 @@ void reply_problem(struct request *request, const struct problem *problem,
 void reply_stream(struct request *request, unsigned int status, bool lines,
 		  stream_more more, void *state, void (*free_state)(void *state));
 void reply_no_memory(struct request *request);
+/** @response: NDJSON, taken over; NULL = no memory. The request has a connection */
+void reply_response(struct request *request, unsigned int status,
+		    struct MHD_Response *response);
 
 /** resource_find() - the route of a path and method, and the id in the path
  * Return: NULL: @why is written; @allow is, where the path is there and the method is not
@@ -110,6 +123,7 @@ const struct route *resource_find(const char *method, const char *path, uint64_t
 /** reply_make_no_memory() - made at start, since later there is none. NULL: nor is there
  * now */
 struct MHD_Response *reply_make_no_memory(void);
+struct MHD_Response *reply_make_untold(void);
 
 /** http_schedule() - let libmicrohttpd run */
 void http_schedule(struct server *server);

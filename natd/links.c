@@ -60,7 +60,7 @@ static bool is_our_name(const struct links *links, const struct nlmsghdr *nlh)
 		if (mnl_attr_get_type(attr) != IFLA_IFNAME)
 			continue;
 		for (size_t i = 0; i < links->state.n_links; i++) {
-			if (!strcmp(links->state.links[i].name, mnl_attr_get_str(attr)))
+			if (!strcmp(links->state.links[i].name, rtnl_text(attr)))
 				return true;
 		}
 	}
@@ -75,10 +75,12 @@ static bool concerns_us(const struct links *links, const struct nlmsghdr *nlh)
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		return is_our_index(links, ifi->ifi_index) || is_our_name(links, nlh);
+		return rtnl_has(nlh, sizeof(*ifi)) &&
+		       (is_our_index(links, ifi->ifi_index) || is_our_name(links, nlh));
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		return is_our_index(links, (int)ifa->ifa_index);
+		return rtnl_has(nlh, sizeof(*ifa)) &&
+		       is_our_index(links, (int)ifa->ifa_index);
 	}
 	return false;
 }
@@ -289,12 +291,12 @@ static int on_route(void *userdata, const struct nlmsghdr *nlh)
 	struct route *route = userdata;
 	const struct nlattr *attr;
 
-	if (nlh->nlmsg_type != RTM_NEWROUTE)
+	if (nlh->nlmsg_type != RTM_NEWROUTE || !rtnl_has(nlh, sizeof(*rtm)))
 		return 0;
 	route->type = rtm->rtm_type;
 	mnl_attr_for_each (attr, nlh, sizeof(*rtm)) {
 		if (mnl_attr_get_type(attr) == RTA_OIF)
-			route->oif = mnl_attr_get_u32(attr);
+			route->oif = rtnl_u32(attr);
 	}
 	return 0;
 }

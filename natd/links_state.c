@@ -74,15 +74,15 @@ static int on_link(void *userdata, const struct nlmsghdr *nlh)
 	struct link *link = userdata;
 	const struct nlattr *attr;
 
-	if (nlh->nlmsg_type != RTM_NEWLINK)
+	if (nlh->nlmsg_type != RTM_NEWLINK || !rtnl_has(nlh, sizeof(*ifi)))
 		return 0;
 	link->index = (unsigned int)ifi->ifi_index;
 	link->up = ifi->ifi_flags & IFF_UP && ifi->ifi_flags & LINK_LOWER_UP;
 	mnl_attr_for_each (attr, nlh, sizeof(*ifi)) {
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME)
-			link->present = !strcmp(mnl_attr_get_str(attr), link->name);
+			link->present = !strcmp(rtnl_text(attr), link->name);
 		else if (mnl_attr_get_type(attr) == IFLA_MTU)
-			link->mtu = mnl_attr_get_u32(attr);
+			link->mtu = rtnl_u32(attr);
 	}
 	return 0;
 }
@@ -157,7 +157,7 @@ static struct found_address parse_address(const struct nlmsghdr *nlh)
 		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !found.own))
 			found.own = attr;
 		else if (type == IFA_FLAGS)
-			found.flags = mnl_attr_get_u32(attr);
+			found.flags = rtnl_u32(attr);
 	}
 	return found;
 }
@@ -169,22 +169,34 @@ static bool scope_counts(const struct ifaddrmsg *ifa)
 	return ifa->ifa_family == AF_INET6 && ifa->ifa_scope == RT_SCOPE_UNIVERSE;
 }
 
+/* Return: false when @found holds no address of the family. */
+static bool read_address(const struct ifaddrmsg *ifa, const struct found_address *found,
+			 struct in6_addr *ret)
+{
+	const size_t skip = ifa->ifa_family == AF_INET ? 12 : 0;
+	const size_t len = sizeof(*ret) - skip;
+
+	if (!found->own || mnl_attr_get_payload_len(found->own) < len ||
+	    ifa->ifa_prefixlen > 8 * len)
+		return false;
+	*ret = address_any4;
+	memcpy(&ret->s6_addr[skip], mnl_attr_get_payload(found->own), len);
+	return true;
+}
+
 static int on_address(void *userdata, const struct nlmsghdr *nlh)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	struct found_address found = parse_address(nlh);
+	struct found_address found;
 	struct reading *r = userdata;
-	struct in6_addr addr = address_any4;
+	struct in6_addr addr;
 
-	if (nlh->nlmsg_type != RTM_NEWADDR || !found.own || !scope_counts(ifa) ||
-	    ifa->ifa_index != r->state->links[r->link].index ||
-	    found.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED))
+	if (nlh->nlmsg_type != RTM_NEWADDR || !rtnl_has(nlh, sizeof(*ifa)))
 		return 0;
-	if (ifa->ifa_family == AF_INET)
-		memcpy(&addr.s6_addr[12], mnl_attr_get_payload(found.own), 4);
-	else
-		memcpy(&addr, mnl_attr_get_payload(found.own), sizeof(addr));
-	if (address_is_link_local(&addr))
+	found = parse_address(nlh);
+	if (!scope_counts(ifa) || ifa->ifa_index != r->state->links[r->link].index ||
+	    found.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) ||
+	    !read_address(ifa, &found, &addr) || address_is_link_local(&addr))
 		return 0;
 	return keep_address(r, &addr, ifa->ifa_prefixlen);
 }

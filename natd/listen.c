@@ -23,6 +23,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Who floods natd with connections fills it, and all others wait behind them: natd turns
+ * away some thousands in a second. */
+#define LISTEN_QUEUE 128
+
 static int fail(struct server_fault *why, int r, const char *path, const char *what)
 {
 	/* "not permitted" (chown) and "denied" (mkdir, bind) are one thing to people */
@@ -171,7 +175,7 @@ static int start_listening(int fd, const struct sockaddr_un *address, uid_t uid,
 	r = give_socket(path, uid, gid);
 	if (r < 0)
 		return fail(why, r, path, "cannot be given to natd's user");
-	if (listen(fd, SOMAXCONN) < 0)
+	if (listen(fd, LISTEN_QUEUE) < 0)
 		return fail(why, -errno, path, "cannot be listened on");
 	return 0;
 }

@@ -7,15 +7,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "natd/gateway.h"
 #include "natd/log.h"
+#include "natd/memory.h"
 #include "natd/privileges.h"
+#include "natd/recover.h"
 #include "natd/server.h"
 
-enum task { TASK_RUN, TASK_CHECK, TASK_TEARDOWN };
+enum task { TASK_RUN, TASK_CHECK, TASK_TEARDOWN, TASK_RECOVER };
 
 /* 0 done, 1 natd could not do its work, 2 wrong usage or configuration */
 #define EXIT_USAGE 2
@@ -38,7 +41,8 @@ struct daemon {
 static const char usage[] =
 	"usage: natd [--config FILE] [--state DIR] [--socket PATH] [--verbose]\n"
 	"       natd --check [--config FILE]\n"
-	"       natd --teardown [--config FILE] [--state DIR]\n"
+	"       natd --teardown [--state DIR]\n"
+	"       natd --recover [--config FILE] [--state DIR]\n"
 	"\n"
 	"NAT gateway whose port forwards are what they are listed as. See natd(8).\n"
 	"\n"
@@ -47,6 +51,7 @@ static const char usage[] =
 	"  --socket PATH   where natctl finds natd (/run/natd/api.sock)\n"
 	"  --check         say whether the configuration is right, and end\n"
 	"  --teardown      take natd's table out of the kernel while natd is stopped\n"
+	"  --recover       make a new natd.db where it is damaged or too old, and end\n"
 	"  --verbose       log more\n"
 	"  --version       print the version, and end\n"
 	"  --help          print this, and end\n";
@@ -54,13 +59,24 @@ static const char usage[] =
 /* Return: -1 to go on, else the exit status. */
 static int parse_options(int argc, char *argv[], struct options *ret)
 {
-	enum { CONFIG = 256, STATE, SOCKET, CHECK, TEARDOWN, VERBOSE, VERSION, HELP };
+	enum {
+		CONFIG = 256,
+		STATE,
+		SOCKET,
+		CHECK,
+		TEARDOWN,
+		RECOVER,
+		VERBOSE,
+		VERSION,
+		HELP
+	};
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, CONFIG },
 		{ "state", required_argument, NULL, STATE },
 		{ "socket", required_argument, NULL, SOCKET },
 		{ "check", no_argument, NULL, CHECK },
 		{ "teardown", no_argument, NULL, TEARDOWN },
+		{ "recover", no_argument, NULL, RECOVER },
 		{ "verbose", no_argument, NULL, VERBOSE },
 		{ "version", no_argument, NULL, VERSION },
 		{ "help", no_argument, NULL, HELP },
@@ -84,6 +100,9 @@ static int parse_options(int argc, char *argv[], struct options *ret)
 			break;
 		case TEARDOWN:
 			ret->task = TASK_TEARDOWN;
+			break;
+		case RECOVER:
+			ret->task = TASK_RECOVER;
 			break;
 		case VERBOSE:
 			log_level(LOG_DEBUG);
@@ -297,6 +316,7 @@ static void on_ready(void *userdata, size_t added, size_t removed,
 		return;
 	}
 	d->listen_fd = -1;
+	memory_started();
 	log_notice("natd " NATD_VERSION " is ready.");
 	sd_notifyf(0, "READY=1\nSTATUS=%s", why ? why->detail : "Forwarding.");
 }
@@ -336,6 +356,41 @@ static int run(const struct options *options)
 	return r;
 }
 
+/* As the user that natd runs as: the files are his. */
+static int start_recovery(struct daemon *d)
+{
+	struct privileges_fault why = { "" };
+	int r;
+
+	r = privileges_resolve(d->config->user, d->config->group, &d->identity, &why);
+	if (r == 0)
+		r = make_state_dir(d);
+	if (r == 0)
+		r = privileges_drop(&d->identity, &why);
+	if (r < 0 && why.text[0])
+		log_error("%s", why.text);
+	return r;
+}
+
+static int recover(const struct options *options)
+{
+	struct daemon d = { .options = options, .listen_fd = -1 };
+	struct recover_fault why = { "" };
+	int r;
+
+	if (start_config(&d) < 0)
+		return EXIT_USAGE;
+	r = start_recovery(&d);
+	if (r == 0) {
+		r = recover_store(d.config, options->state, (uint64_t)time(NULL), stdout,
+				  &why);
+		if (r < 0)
+			log_error("%s", why.text);
+	}
+	config_free(d.config);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char *argv[])
 {
 	struct options options = {
@@ -345,6 +400,7 @@ int main(int argc, char *argv[])
 	};
 	int status;
 
+	memory_setup();
 	umask(0027);
 	status = parse_options(argc, argv, &options);
 	if (status >= 0)
@@ -354,6 +410,8 @@ int main(int argc, char *argv[])
 		return check(&options);
 	case TASK_TEARDOWN:
 		return teardown(&options);
+	case TASK_RECOVER:
+		return recover(&options);
 	case TASK_RUN:
 		return run(&options);
 	}

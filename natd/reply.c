@@ -23,7 +23,7 @@ static void reply(struct request *request, unsigned int status,
 		request->response = response;
 		request->status = status;
 	}
-	/* Without a response there is server->no_memory. */
+	/* Without a response there is server->no_memory or server->untold. */
 	if (request->suspended) {
 		request->suspended = false;
 		MHD_resume_connection(request->connection);
@@ -70,6 +70,12 @@ void reply_stream(struct request *request, unsigned int status, bool lines,
 		      lines ? LINES_TYPE : JSON_TYPE);
 	else
 		free_state(state);
+}
+
+void reply_response(struct request *request, unsigned int status,
+		    struct MHD_Response *response)
+{
+	reply(request, status, response, LINES_TYPE);
 }
 
 static json_t *encode_problem(const struct problem *problem, json_t *holders)
@@ -122,16 +128,30 @@ char *reply_unheard(const struct problem *problem, size_t *ret_len)
 	return answer.bytes;
 }
 
-struct MHD_Response *reply_make_no_memory(void)
+static struct MHD_Response *lasting_response(const struct problem *problem)
 {
-	struct MHD_Response *response;
-	struct problem problem;
+	struct MHD_Response *response = json_response(api_encode_problem(problem));
 
-	problem_set(&problem, VERDICT_FAULT, "Try again later.",
-		    "There is no memory. Nothing has changed.");
-	response = json_response(api_encode_problem(&problem));
 	if (response)
 		MHD_add_response_header(response, "Content-Type",
 					"application/problem+json");
 	return response;
+}
+
+struct MHD_Response *reply_make_no_memory(void)
+{
+	struct problem problem;
+
+	problem_set(&problem, VERDICT_FAULT, "Try again later.",
+		    "There is no memory. Nothing has changed.");
+	return lasting_response(&problem);
+}
+
+struct MHD_Response *reply_make_untold(void)
+{
+	struct problem problem;
+
+	problem_set(&problem, VERDICT_UNKNOWN, "natctl list tells.",
+		    "There is no memory to tell what became of the request.");
+	return lasting_response(&problem);
 }

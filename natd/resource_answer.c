@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "natd/events.h"
 #include "natd/log.h"
 
 /** struct kept - a result */
@@ -182,8 +183,6 @@ static void name_place(const struct request *request, const struct mapping *m,
 	unsigned int line;
 	char described[MAPPING_STRLEN];
 
-	if (!request->connection)
-		return;
 	config = gateway_config(request_gateway(request));
 	line = config_line(config, m);
 	if (!line)
@@ -213,6 +212,12 @@ static json_t *encode_holders(const struct mapping *const *holders, size_t n)
 	return array;
 }
 
+static void tell_refusal(const struct request *request, const struct problem *why)
+{
+	events_tell_refusal(gateway_events(request_gateway(request)), request->peer.uid,
+			    request->peer.pid, why);
+}
+
 static void answer_refusal(struct request *request, const struct answer *answer,
 			   bool single)
 {
@@ -236,6 +241,7 @@ static void answer_refusal(struct request *request, const struct answer *answer,
 	why.index = single ? -1 : (int64_t)results[0].change;
 	if (why.verdict == VERDICT_OF_CONFIG)
 		name_place(request, holders[0], &why);
+	tell_refusal(request, &why);
 	reply_problem(request, &why,
 		      n_holders ? encode_holders(holders, n_holders) : NULL);
 	free(holders);
@@ -281,9 +287,12 @@ void change_answer(struct request *request, const struct answer *answer, bool si
 	size_t n[VERDICT_COUNT] = { 0 };
 	struct results *results;
 
+	request->decided = answer->problem ? answer->problem->verdict == VERDICT_UNKNOWN
+					   : !plan_refused(answer->plan, answer->request);
 	if (answer->problem) {
 		log_info("uid %u (pid %d): the change failed: %s", request->peer.uid,
 			 request->peer.pid, answer->problem->detail);
+		tell_refusal(request, answer->problem);
 		reply_problem(request, answer->problem, NULL);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "natd/server_private.h"
 
 DEFINE_CLEANUP(json_decref, json_t *)
 
@@ -48,6 +49,7 @@ void change_submit(struct request *request, struct change_list *list, bool singl
 	int r;
 
 	sign(request, list);
+	request->large = list->n > SERVER_LARGE_CHANGES;
 	request_hold(request);
 	r = engine_submit(gateway_engine(request_gateway(request)), list,
 			  single ? on_answer_single : on_answer_list, request);

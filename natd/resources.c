@@ -30,6 +30,11 @@ static const struct route routes[] = {
 	  .handle = mappings_remove,
 	  .right = RIGHT_CHANGE },
 	{ .method = "GET",
+	  .path = "/v1/events",
+	  .handle = events_stream,
+	  .right = RIGHT_LOOK,
+	  .filters = events_filters },
+	{ .method = "GET",
 	  .path = "/v1/status",
 	  .handle = control_status,
 	  .right = RIGHT_LOOK },
@@ -96,11 +101,10 @@ static const struct route *refuse(const char *method, const char *path, const ch
 	text_escape(path, strlen(path), shown[0], sizeof(shown[0]));
 	text_escape(method, strlen(method), shown[1], sizeof(shown[1]));
 	if (!allow[0]) {
-		problem_set(
-			why, VERDICT_NO_RESOURCE,
-			"There are /v1/mappings, /v1/status, /v1/resync, /v1/reload and "
-			"/v1/flush.",
-			"There is no %s.", shown[0]);
+		problem_set(why, VERDICT_NO_RESOURCE,
+			    "There are /v1/mappings, /v1/events, /v1/status, /v1/resync, "
+			    "/v1/reload and /v1/flush.",
+			    "There is no %s.", shown[0]);
 		return NULL;
 	}
 	problem_set(why, VERDICT_BAD_METHOD, NULL, "%s does not take %s, but %s.",

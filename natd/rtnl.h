@@ -6,8 +6,27 @@
  */
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 
 struct rtnl;
+
+/* The value of an attribute; "" or 0 of one that is too short for it. */
+static inline const char *rtnl_text(const struct nlattr *attr)
+{
+	return mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ? ""
+								: mnl_attr_get_str(attr);
+}
+
+static inline uint32_t rtnl_u32(const struct nlattr *attr)
+{
+	return mnl_attr_validate(attr, MNL_TYPE_U32) < 0 ? 0 : mnl_attr_get_u32(attr);
+}
+
+/** rtnl_has() - is @nlh long enough for the @size bytes that its type begins with? */
+static inline bool rtnl_has(const struct nlmsghdr *nlh, size_t size)
+{
+	return mnl_nlmsg_get_payload_len(nlh) >= size;
+}
 
 /** rtnl_open() - Return: 0; -ENOMEM, -EMFILE, -ENFILE; another errno of the socket */
 int rtnl_open(struct rtnl **ret);

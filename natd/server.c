@@ -14,6 +14,7 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -57,14 +58,25 @@ static size_t count_of(const struct server *server, uid_t uid)
 	return n;
 }
 
-/* Return: NULL, or why there is no place. */
-static const char *find_no_place(const struct server *server, const struct peer *peer)
+/* The kernel gives the lowest number that is free: so a high one says that few are. */
+static bool descriptors_suffice(int fd, size_t kept)
 {
-	const size_t max =
-		SERVER_CLIENTS_MAX - (peer->administrator ? 0 : SERVER_CLIENTS_KEPT);
+	struct rlimit limit;
 
-	if (server->n_clients >= max)
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	       (rlim_t)fd + SERVER_DESCRIPTORS_KEPT + kept < limit.rlim_cur;
+}
+
+/* Return: NULL, or why there is no place. */
+static const char *find_no_place(const struct server *server, int fd,
+				 const struct peer *peer)
+{
+	const size_t kept = peer->administrator ? 0 : SERVER_CLIENTS_KEPT;
+
+	if (server->n_clients >= SERVER_CLIENTS_MAX - kept)
 		return "natd has as many clients as it takes.";
+	if (!descriptors_suffice(fd, kept))
+		return "natd has as many clients as its limit of open files allows.";
 	if (!peer->administrator && count_of(server, peer->uid) >= SERVER_CLIENTS_PER_UID)
 		return "You have as many connections to natd as one user may.";
 	return NULL;
@@ -85,11 +97,12 @@ static void admit(struct server *server, int fd)
 		return;
 	}
 	peer_judge(&credentials, server->uid, &peer);
-	no_place = find_no_place(server, &peer);
-	if (no_place) {
+	no_place = find_no_place(server, fd, &peer);
+	if (no_place && !server->looked) {
 		/* somebody may have left and nobody looked since */
+		server->looked = true;
 		http_run(server);
-		no_place = find_no_place(server, &peer);
+		no_place = find_no_place(server, fd, &peer);
 	}
 	if (no_place) {
 		log_debug("uid %u (pid %d) was turned away: %s", peer.uid, peer.pid,
@@ -148,6 +161,7 @@ static int on_listening(sd_event_source *source, int listening, uint32_t events,
 	struct server *server = userdata;
 	int fd;
 
+	server->looked = false;
 	for (int i = 0; i < ACCEPT_BURST; i++) {
 		fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
@@ -248,6 +262,8 @@ int server_new(sd_event *event, struct gateway *gw, int fd, gid_t group,
 	};
 	LIST_INIT(&server->clients);
 	LIST_INIT(&server->requests);
+	TAILQ_INIT(&server->waiting);
+	LIST_INIT(&server->feeds);
 	server->fd = fd;
 	r = start(server);
 	if (r < 0) {

@@ -20,18 +20,46 @@
 #ifndef SERVER_IDLE_SECONDS /* a test has less time */
 #define SERVER_IDLE_SECONDS 30
 #endif
+/* for a request to be whole, however diligently its bytes drip in */
+#ifndef SERVER_REQUEST_SECONDS
+#define SERVER_REQUEST_SECONDS 120
+#endif
+/* What requests of others than administrators may take of one turn of the loop */
+#define SERVER_TURN_USEC 5000
+/* Descriptors that no client gets: natd opens sockets, files and its store with them. */
+#define SERVER_DESCRIPTORS_KEPT 16
+/* So many clients, once they are gone, leave a heap with holes behind. */
+#define SERVER_CROWD 32
+/* A request with more changes leaves a heap with holes behind. */
+#define SERVER_LARGE_CHANGES 1000
 /* request line and headers; curl's are 100 bytes */
 #define SERVER_HEAD_MAX (16 * 1024)
+/* Streams of events: each is a client that stays. Bounded as clients are. */
+#define SERVER_FEEDS_MAX     128
+#define SERVER_FEEDS_KEPT    16
+#define SERVER_FEEDS_PER_UID 32
 /* head and what is read ahead or written at one go */
 #define SERVER_CONNECTION_MEMORY (32 * 1024)
 
-/** struct client - a connection */
+/**
+ * struct client - a connection
+ * @since: when it may have begun with its request, CLOCK_MONOTONIC
+ * @asked: the request is whole
+ * @turn:  in which one of its requests was begun last
+ */
 struct client {
 	LIST_ENTRY(client) link;
 	struct peer peer;
+	int fd;
+	uint64_t since;
+	bool asked;
+	uint64_t turn;
 };
 
 LIST_HEAD(client_list, client);
+
+struct feed;
+LIST_HEAD(feed_list, feed);
 
 /**
  * struct server
@@ -44,6 +72,7 @@ struct server {
 	struct gateway *gw;
 	int fd, reserve;
 	bool out_of_descriptors; /* said so in the log */
+	bool looked;		 /* whether somebody has left, in this turn */
 
 	struct sockaddr_un address;
 	bool has_file; /* at @address, and it is ours as long as it is this one: */
@@ -58,14 +87,22 @@ struct server {
 	struct client_list clients;
 	struct client *arriving;
 	size_t n_clients;
+	bool crowded; /* there were SERVER_CROWD, and what they held is not given back */
 	struct request_list requests;
+	struct request_queue waiting; /* for their turn, the oldest first */
+	uint64_t turn;
+	uint64_t turn_start, turn_usec; /* of this turn, the last one's length */
+	unsigned int begun, quota;	/* requests in this turn, and how many may be */
 	size_t bodies;
+	struct feed_list feeds; /* resource_events.c */
+	size_t n_feeds;
 
 	struct MHD_Daemon *mhd;
-	struct MHD_Response *no_memory;
+	struct MHD_Response *no_memory, *untold;
 	sd_event_source *listening, *pause;  /* server.c */
 	sd_event_source *io, *again, *timer; /* http.c */
 	uint64_t deadline;
+	uint64_t next_look; /* at clients that take too long */
 };
 
 /** http_start() - Return: 0, -ENOMEM, -EMFILE */

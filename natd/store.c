@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "natd/kill_point.h"
 #include "natd/store_private.h"
 
 /*
@@ -48,7 +49,7 @@ DEFINE_CLEANUP(store_close, struct store *)
 
 /* ------------------------------------------------------------ open and close */
 
-static void close_db(struct store *store)
+void store_close_db(struct store *store)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(store->statements); i++) {
 		sqlite3_finalize(store->statements[i]);
@@ -72,7 +73,7 @@ static int prepare(struct store *store, struct store_fault *why)
 			 why);
 }
 
-static int open_db(struct store *store, bool create, struct store_fault *why)
+int store_open_db(struct store *store, bool create, struct store_fault *why)
 {
 	int r;
 
@@ -94,6 +95,27 @@ static int open_db(struct store *store, bool create, struct store_fault *why)
 	return 0;
 }
 
+/* What is damaged is kept as it is, and a copy of it in case somebody tries to mend it.
+ */
+static int refuse_to_guess(struct store *store, int error, struct store_fault *why)
+{
+	char aside[STORE_ASIDE_STRLEN] = "";
+	size_t said = strlen(why->text);
+	int r;
+
+	if (error != -EUCLEAN)
+		return error;
+	store_close_db(store);
+	r = store_set_aside(store, aside);
+	if (r < 0)
+		snprintf(why->text + said, sizeof(why->text) - said,
+			 " (it could not be copied aside: %s)", strerror(-r));
+	else if (aside[0])
+		snprintf(why->text + said, sizeof(why->text) - said,
+			 " (a copy is %s beside it)", aside);
+	return error;
+}
+
 int store_open(const char *dir, struct store **ret, struct store_fault *why)
 {
 	CLEANUP(store_close) struct store *store = calloc(1, sizeof(*store));
@@ -105,10 +127,14 @@ int store_open(const char *dir, struct store **ret, struct store_fault *why)
 	}
 	store->lock_fd = -1;
 	r = store_lock(store, dir, why);
+	KILL_POINT(KILL_STORE_LOCKED);
 	if (r == 0)
-		r = open_db(store, true, why);
+		r = store_make_first(store, why);
+	if (r == 0)
+		r = store_open_db(store, false, why);
 	if (r < 0)
-		return r;
+		return refuse_to_guess(store, r, why);
+	KILL_POINT(KILL_STORE_OPENED);
 	*ret = TAKE(store);
 	return 0;
 }
@@ -117,27 +143,45 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	close_db(store);
+	store_close_db(store);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	free(store);
 }
 
+int store_load(struct store *store, struct table *table, struct store_fault *why)
+{
+	int r;
+
+	r = store_load_all(store, table, why);
+	if (r < 0)
+		return refuse_to_guess(store, r, why);
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	sqlite3_db_release_memory(store->db);
+	return 0;
+}
+
+int store_checkpoint(struct store *store)
+{
+	int busy, frames;
+
+	return store_errno(store->db, sqlite3_wal_checkpoint_v2(
+					      store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+					      &busy, &frames));
+}
+
 int store_reopen(struct store *store)
 {
 	struct store_fault why;
-	int r, busy, frames;
+	int r;
 
-	close_db(store);
+	store_close_db(store);
 	store->endings_done = false;
-	r = open_db(store, false, &why);
+	r = store_open_db(store, false, &why);
 	if (r == 0)
-		r = store_errno(store->db,
-				sqlite3_wal_checkpoint_v2(store->db, NULL,
-							  SQLITE_CHECKPOINT_TRUNCATE,
-							  &busy, &frames));
+		r = store_checkpoint(store);
 	if (r < 0)
-		close_db(store);
+		store_close_db(store);
 	return r;
 }
 
@@ -199,8 +243,10 @@ int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
 	int r;
 
 	assert(!store->in_transaction);
-	if (!store->db || has_moved(store))
+	if (!store->db)
 		return -EIO;
+	if (has_moved(store))
+		return -ENOENT;
 	store->next = store->meta;
 	store->next.sequence++;
 	store->next.next_id = next_id;

@@ -14,15 +14,17 @@
 struct store;
 
 struct store_fault {
-	char text[512]; /* a sentence: file, what happened, what to do */
+	char text[640]; /* a sentence: file, what happened, what to do */
 };
 
 /**
  * store_open() - open or create DIR/natd.db, bring its schema up to date
  *
- * Return: 0; -EUCLEAN when it is damaged; -EPROTO when a newer natd wrote it; -EBUSY when
- * another natd has it open; -ENOENT when @dir is not there; -EACCES, -EROFS, -ENOSPC,
- * -EIO, -ENOMEM. @why is written on failure.
+ * A file that is damaged stays as it is, and is copied to natd.db.damaged-DATE beside it.
+ *
+ * Return: 0; -EUCLEAN when it is damaged, or emptied; -EPROTO when a newer natd wrote it;
+ * -EBUSY when another natd has it open; -ENOENT when @dir is not there; -EACCES, -EROFS,
+ * -ENOSPC, -EIO, -ENOMEM. @why is written on failure.
  */
 int store_open(const char *dir, struct store **ret, struct store_fault *why);
 void store_close(struct store *store); /* NULL is fine; an open transaction is undone */
@@ -42,8 +44,8 @@ uint64_t store_sequence(const struct store *store);
  * id and the sequence number store_sequence() + 1
  *
  * Return: 0; -ENOSPC, -EROFS, -EIO, -EUCLEAN (a constraint that cannot fail failed),
- * -EBUSY (locked by another program), -ENOMEM; then no transaction is open. -EIO also
- * when natd.db was moved or deleted meanwhile, and after store_reopen() failed.
+ * -EBUSY (locked by another program), -ENOMEM, -ENOENT (natd.db was moved or deleted
+ * meanwhile); then no transaction is open. -EIO also after store_reopen() failed.
  */
 int store_begin(struct store *store, const struct plan *plan, uint64_t next_id);
 /** store_commit() - Return: 0; a negative errno: neither yes nor no, see store_reopen()
@@ -68,3 +70,47 @@ typedef void (*store_ending)(void *userdata, uint8_t protocol,
 int store_endings(struct store *store, store_ending on_ending, void *userdata);
 /** store_endings_done() - all present ones were; the next store_begin() deletes them */
 void store_endings_done(struct store *store);
+
+/* ------------------------------------------------------------ natd --recover */
+
+/* room for "natd.db.damaged-20260704T120000Z" */
+#define STORE_ASIDE_STRLEN 64
+
+/**
+ * struct store_remains - what can be said of a damaged store
+ * @aside:    name of its copy; "" when there was no file
+ * @sequence: 0 when that cannot be read
+ * @next_id:  1 when that cannot be read
+ * @rows:     mappings it should hold; -1 when that cannot be read
+ */
+struct store_remains {
+	char aside[STORE_ASIDE_STRLEN];
+	uint64_t sequence;
+	uint64_t next_id;
+	int64_t rows;
+};
+
+/** store_row - a mapping that fits its checksum */
+typedef void (*store_row)(void *userdata, const struct mapping *m);
+
+/**
+ * store_salvage() - keep other natds out, copy the files aside, read from the copy what
+ * can be read; a store without fault is read as well
+ * @ret_store: for store_replace() and store_close() alone
+ *
+ * Return: 0, however little can be read; -EBUSY and the like as store_open(), -ENOSPC
+ * when there is no room for the copy.
+ */
+int store_salvage(const char *dir, store_row on_row, void *userdata,
+		  struct store_remains *ret, struct store **ret_store,
+		  struct store_fault *why);
+
+/**
+ * store_replace() - a store with these mappings and that sequence number in the place of
+ * the present one
+ *
+ * Return: 0; -ENOSPC, -EROFS, -EACCES, -EIO, -ENOMEM; then the present one is still
+ * there, or the new one already.
+ */
+int store_replace(struct store *store, const struct table *table, uint64_t sequence,
+		  struct store_fault *why);

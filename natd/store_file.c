@@ -92,9 +92,8 @@ static const char *cure_of(int error)
 {
 	switch (-error) {
 	case EUCLEAN:
-		return "natd changes nothing in it; restore it from a backup, or move "
-		       "natd.db, natd.db-wal and natd.db-shm aside to start without "
-		       "mappings";
+		return "natd changes nothing in it; put a backup in its place, or let natd "
+		       "--recover make a new one of what the kernel and its rows say";
 	case EPROTO:
 		return "install the newer natd again, or move the file aside to start "
 		       "without mappings";
@@ -126,7 +125,7 @@ int store_say(const struct store *store, int error, const char *what,
 	return error;
 }
 
-/* ------------------------------------------------------------ natd.lock, natd.db */
+/* ------------------------------------------------------------ natd.lock */
 
 /* What root makes for natd (natd --teardown) must be natd's, who owns the directory. */
 static void give_to_owner(int fd, int dir_fd)
@@ -142,7 +141,7 @@ static void give_to_owner(int fd, int dir_fd)
  * Return: a descriptor, or -errno. *ret_new: was it made now? A symbolic link is not
  * followed: root writes to these files in a directory that is not root's.
  */
-static int open_or_create(int dir_fd, const char *name, bool *ret_new)
+int store_open_or_create(int dir_fd, const char *name, bool *ret_new)
 {
 	int fd;
 
@@ -179,7 +178,7 @@ static int take_lock(struct store *store, int dir_fd, struct store_fault *why)
 	bool made;
 	int fd, len;
 
-	fd = open_or_create(dir_fd, "natd.lock", &made);
+	fd = store_open_or_create(dir_fd, "natd.lock", &made);
 	if (fd < 0)
 		return store_say(store, fd, "natd.lock beside it", why);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -196,20 +195,6 @@ static int take_lock(struct store *store, int dir_fd, struct store_fault *why)
 	return 0;
 }
 
-/* The name of a new file is on the disk before anything is stored under it. */
-static int make_file(const struct store *store, int dir_fd, struct store_fault *why)
-{
-	bool made;
-	int fd, r;
-
-	fd = open_or_create(dir_fd, "natd.db", &made);
-	if (fd < 0)
-		return store_say(store, fd, "opening it", why);
-	r = made && (fsync(fd) < 0 || fsync(dir_fd) < 0) ? -errno : 0;
-	close(fd);
-	return r < 0 ? store_say(store, r, "making it", why) : 0;
-}
-
 int store_lock(struct store *store, const char *dir, struct store_fault *why)
 {
 	int dir_fd, r;
@@ -219,10 +204,8 @@ int store_lock(struct store *store, const char *dir, struct store_fault *why)
 	if (dir_fd < 0)
 		return store_say(store, errno == ENOTDIR ? -ENOENT : -errno,
 				 "the directory for natd.db", why);
-	snprintf(store->path, sizeof(store->path), "%s/natd.db", dir);
+	snprintf(store->path, sizeof(store->path), "%.4000s/natd.db", dir);
 	r = take_lock(store, dir_fd, why);
-	if (r == 0)
-		r = make_file(store, dir_fd, why);
 	close(dir_fd);
-	return r;
+	return r < 0 ? r : store_settle(store, why);
 }

@@ -61,9 +61,36 @@ int store_flush(sqlite3 *db);
 int store_say(const struct store *store, int error, const char *what,
 	      struct store_fault *why);
 
-/** store_lock() - keep other natds out of @dir; makes an empty natd.db where there is
- * none Return: 0, or as store_open() */
+/** store_lock() - keep other natds out of @dir, and finish a store_replace() that was
+ * cut off. Return: 0, or as store_open() */
 int store_lock(struct store *store, const char *dir, struct store_fault *why);
+
+/** store_open_or_create() - Return: a descriptor, or -errno. A symbolic link is not
+ * followed: root may write to these files in a directory that is not root's */
+int store_open_or_create(int dir_fd, const char *name, bool *ret_made);
+
+/** store_settle() - finish a store_replace() that was cut off. Return: as store_open() */
+int store_settle(struct store *store, struct store_fault *why);
+
+/** store_make_first() - a natd.db without mappings where there is none. Return: 0, or as
+ * store_open() */
+int store_make_first(struct store *store, struct store_fault *why);
+
+/**
+ * store_set_aside() - copy natd.db and its log, which is open in nobody, beside it
+ * @ret: the copy's name; "" when there is nothing to copy
+ *
+ * The copy is named by the time of the last change, so that a start that fails again and
+ * again makes one. Return: 0 or -errno.
+ */
+int store_set_aside(const struct store *store, char ret[static STORE_ASIDE_STRLEN]);
+
+/** store_open_db() - the file at store->path; @create: an empty one gets a schema
+ * Return: 0, or as store_open() */
+int store_open_db(struct store *store, bool create, struct store_fault *why);
+void store_close_db(struct store *store);
+/** store_checkpoint() - move the log's pages into natd.db. Return: 0 or -errno */
+int store_checkpoint(struct store *store);
 
 /** store_schema() - settings, and the schema brought up to date; @create: an empty file
  * gets one. Return: 0, or as store_open() */
@@ -71,6 +98,14 @@ int store_schema(struct store *store, bool create, struct store_fault *why);
 
 uint64_t store_checksum_meta(const struct store_meta *meta);
 uint64_t store_checksum_mapping(const struct mapping *m);
+
+#define STORE_SELECT_MAPPINGS                                                            \
+	"SELECT id, name, protocol, external_address, external_port, internal_address, " \
+	"internal_port, origin, owner_uid, enabled, created, checksum FROM mapping"
+/** store_read_mapping() - a row of it. Return: 0; -EINVAL when a value or the checksum is
+ * wrong */
+int store_read_mapping(sqlite3_stmt *s, struct mapping *ret);
+int store_load_all(struct store *store, struct table *table, struct store_fault *why);
 
 /* Bind, run and reset a statement. Return: 0 or -errno; -EUCLEAN when it did not meet
  * exactly the row it speaks of. */

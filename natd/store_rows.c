@@ -8,24 +8,30 @@
 
 /* ------------------------------------------------------------ checksums */
 
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
 /* FNV-1a, 64 bits: a changed byte always shows; it is against rot, not against people. */
 static uint64_t add_bytes(uint64_t sum, const void *bytes, size_t len)
 {
 	const uint8_t *byte = bytes;
 
 	for (size_t i = 0; i < len; i++)
-		sum = (sum ^ byte[i]) * UINT64_C(0x100000001b3);
+		sum = (sum ^ byte[i]) * FNV_PRIME;
 	return sum;
 }
 
 /* Lowest byte first, whatever the machine, so that a file can move. */
 static uint64_t add_number(uint64_t sum, uint64_t number)
 {
-	uint8_t bytes[8];
+	uint64_t skipped = 1;
 
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(number >> 8 * i);
-	return add_bytes(sum, bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(number); i++, number >>= 8)
+		if (number)
+			sum = (sum ^ (number & 0xff)) * FNV_PRIME;
+		else
+			skipped *= FNV_PRIME;
+	/* bytes of zero: multiplications that do not wait for each other */
+	return sum * skipped;
 }
 
 #define FNV_START UINT64_C(0xcbf29ce484222325)
@@ -196,8 +202,7 @@ static int column_origin(sqlite3_stmt *s, int column, uint8_t *ret)
 	return 0;
 }
 
-/* A row of SELECT_MAPPINGS. Return: 0, or -EINVAL. */
-static int read_mapping(sqlite3_stmt *s, struct mapping *ret)
+int store_read_mapping(sqlite3_stmt *s, struct mapping *ret)
 {
 	const char *name = (const char *)sqlite3_column_text(s, 1);
 	struct mapping m = { 0 };
@@ -235,7 +240,7 @@ static int load_row(struct store *store, sqlite3_stmt *s, struct table *table,
 	struct mapping m;
 	int r;
 
-	if (read_mapping(s, &m) < 0)
+	if (store_read_mapping(s, &m) < 0)
 		return damaged_row(store, id, "does not fit its checksum", why);
 	if (m.id >= store->meta.next_id)
 		return damaged_row(store, id, "has an id that was never given", why);
@@ -255,18 +260,14 @@ static int load_row(struct store *store, sqlite3_stmt *s, struct table *table,
 	return r < 0 ? store_say(store, r, "reading mappings", why) : 0;
 }
 
-#define SELECT_MAPPINGS                                                                  \
-	"SELECT id, name, protocol, external_address, external_port, internal_address, " \
-	"internal_port, origin, owner_uid, enabled, created, checksum "                  \
-	"FROM mapping ORDER BY id"
-
 static int load_rows(struct store *store, struct table *table, struct store_meta *seen,
 		     struct store_fault *why)
 {
 	sqlite3_stmt *s = NULL;
 	int r, bad = 0;
 
-	r = sqlite3_prepare_v2(store->db, SELECT_MAPPINGS, -1, &s, NULL);
+	r = sqlite3_prepare_v2(store->db, STORE_SELECT_MAPPINGS " ORDER BY id", -1, &s,
+			       NULL);
 	while (r == SQLITE_OK || r == SQLITE_ROW) {
 		r = sqlite3_step(s);
 		if (r != SQLITE_ROW)
@@ -281,7 +282,7 @@ static int load_rows(struct store *store, struct table *table, struct store_meta
 	return store_say(store, store_errno(store->db, r), "reading mappings", why);
 }
 
-int store_load(struct store *store, struct table *table, struct store_fault *why)
+int store_load_all(struct store *store, struct table *table, struct store_fault *why)
 {
 	struct store_meta seen = { 0 };
 	char what[96];
@@ -298,7 +299,6 @@ int store_load(struct store *store, struct table *table, struct store_fault *why
 		return store_say(store, -EUCLEAN, what, why);
 	}
 	table_set_next_id(table, store->meta.next_id);
-	sqlite3_db_release_memory(store->db);
 	return 0;
 }
 

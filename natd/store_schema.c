@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "natd/kill_point.h"
 #include "natd/store_private.h"
 
 /* how long another program's lock is waited for */
@@ -106,6 +107,7 @@ static int migrate(sqlite3 *db, int64_t format)
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_FORMAT);
 	if (r == 0)
 		r = store_exec(db, sql);
+	KILL_POINT(KILL_STORE_MIGRATED);
 	if (r == 0)
 		r = store_exec(db, "COMMIT");
 	if (r < 0 && !sqlite3_get_autocommit(db))
@@ -145,6 +147,8 @@ int store_schema(struct store *store, bool create, struct store_fault *why)
 
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* until all of it was read: closing writes nothing to what may be damaged */
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	r = read_number(store->db, "PRAGMA user_version", &format);
 	if (r < 0)
 		return store_say(store, r, sqlite3_errmsg(store->db), why);

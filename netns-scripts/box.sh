@@ -29,6 +29,7 @@ unset IN_BOX
 PEER=$NETNS_SCRIPTS/peer
 NATD_PID=''
 VERDICT=''
+RECORDED=()
 export NATD_SOCKET=/run/natd/api.sock
 
 wan() { in_host wan "$@"; }
@@ -133,6 +134,12 @@ setting()
 # config [LINE...]: writes natd.conf
 config() { natd_config "$@" >/run/natd.conf; }
 
+# What clients and natd say to each other is written down where tests/run asks for it.
+if [ -n "${NATD_TEST_TRANSCRIPT-}" ] && [ -n "${NATD_TEST_RECORDER-}" ]; then
+	RECORDED=(env "LD_PRELOAD=$NATD_TEST_RECORDER"
+		"ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0")
+fi
+
 natd_here() { [ -n "$NATD_PID" ] && kill -0 "$NATD_PID" 2>/dev/null; }
 natd_answers() { ! natd_here || natctl status >/dev/null 2>&1; }
 
@@ -145,7 +152,7 @@ start_natd()
 # start_natd_again: with the configuration that is there
 start_natd_again()
 {
-	start gw "$NATD" --config /run/natd.conf --state /run/state --socket "$NATD_SOCKET" \
+	start gw "${RECORDED[@]}" "$NATD" --config /run/natd.conf --state /run/state --socket "$NATD_SOCKET" \
 		>>/run/natd.log 2>&1
 	NATD_PID=$PID
 	wait_for 10 natd_answers || fail "natd does not answer"

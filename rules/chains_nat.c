@@ -108,6 +108,12 @@ static void forward_by_map(struct skeleton *s, const char *chain, uint8_t family
 	rule_map(r, is_ipv4 ? SET_FORWARD4 : SET_FORWARD6);
 	rule_nat(r, NFT_NAT_DNAT, family, is_ipv4 ? REG0 + 1 : REG0 + 4);
 	rule_end(r);
+
+	/* Who comes here is not translated, which a mapping added later would have done.
+	 */
+	r = skeleton_rule(s, chain);
+	rule_object(r, NFT_OBJECT_COUNTER, "missed");
+	rule_end(r);
 }
 
 void chain_dnat4(struct skeleton *s)

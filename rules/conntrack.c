@@ -306,7 +306,7 @@ static void take_answers(struct answers *a, const void *buf, int len)
 {
 	const struct nlmsghdr *nlh = buf;
 
-	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+	for (; a->missing && mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
 		int r = carried_errno(nlh);
 
 		if (nlh->nlmsg_seq - a->first >= a->n || nlh->nlmsg_type != NLMSG_ERROR)

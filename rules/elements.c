@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <endian.h>
 
+#include "rules/attr.h"
+
 static const struct nlattr *value_of(const struct nlattr *nest)
 {
 	const struct nlattr *attr;
@@ -26,7 +28,7 @@ static uint64_t packets_of(const struct nlattr *expr)
 		return 0;
 	mnl_attr_for_each_nested (attr, data)
 		if (mnl_attr_get_type(attr) == NFTA_COUNTER_PACKETS)
-			return be64toh(mnl_attr_get_u64(attr));
+			return be64toh(attr_u64(attr));
 	return 0;
 }
 
@@ -47,7 +49,7 @@ static void read_element(const struct nlattr *elem, struct counted *e)
 			e->data_len = value ? mnl_attr_get_payload_len(value) : 0;
 			break;
 		case NFTA_SET_ELEM_FLAGS:
-			e->flags = ntohl(mnl_attr_get_u32(attr));
+			e->flags = ntohl(attr_u32(attr));
 			break;
 		case NFTA_SET_ELEM_EXPR:
 			e->packets = packets_of(attr);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rules/attr.h"
 #include "rules/sets.h"
 
 void fault_set(struct ruleset_fault *why, const char *format, ...)
@@ -33,7 +34,7 @@ static const char *find_name(const struct nlmsghdr *nlh, uint16_t type)
 {
 	const struct nlattr *attr = find_attr(nlh, type);
 
-	return attr ? mnl_attr_get_str(attr) : NULL;
+	return attr ? attr_text(attr) : NULL;
 }
 
 /* The value of the key of the element that covers @offset. */

@@ -8,6 +8,7 @@
 #include <libnftnl/table.h>
 #include <string.h>
 
+#include "rules/attr.h"
 #include "rules/sync.h"
 
 /* how often the table may change under our eyes before that is an error */
@@ -89,7 +90,7 @@ static int on_generation(const struct nlmsghdr *nlh, void *userdata)
 
 	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attr) == NFTA_GEN_ID)
-			*(uint32_t *)userdata = mnl_attr_get_u32(attr);
+			*(uint32_t *)userdata = attr_u32(attr);
 	return MNL_CB_OK;
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/cleanup.h"
 #include "rules/array.h"
+#include "rules/attr.h"
 #include "rules/elements.h"
 #include "rules/objects.h"
 
@@ -96,6 +97,12 @@ static struct part *add_part(struct image *image, enum part_kind kind, const cha
 	return p;
 }
 
+/* What has a name in every kernel so far, and is looked for by it. */
+static const char *or_nothing(const char *name)
+{
+	return name ? name : "";
+}
+
 /* Somebody may have put things into our table that this libnftnl does not know. They are
  * not ours then, whatever they are. */
 static void add_unknown(struct image *image, const struct nlmsghdr *nlh,
@@ -105,7 +112,7 @@ static void add_unknown(struct image *image, const struct nlmsghdr *nlh,
 
 	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(attr) == name) {
-			add_part(image, kind, mnl_attr_get_str(attr), "not understood");
+			add_part(image, kind, attr_text(attr), "not understood");
 			return;
 		}
 	}
@@ -175,7 +182,7 @@ static void add_set(struct image *image, const struct nlmsghdr *nlh)
 		add_unknown(image, nlh, PART_SET, NFTA_SET_NAME);
 		return;
 	}
-	name = nftnl_set_get_str(set, NFTNL_SET_NAME);
+	name = or_nothing(nftnl_set_get_str(set, NFTNL_SET_NAME));
 	if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS) {
 		label_of(name, nftnl_set_get_u32(set, NFTNL_SET_ID), label);
 		add_unnamed(image, label);
@@ -226,9 +233,9 @@ static void add_elements(struct image *image, const struct nlmsghdr *nlh)
 
 	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(attr) == NFTA_SET_ELEM_LIST_SET)
-			name = mnl_attr_get_str(attr);
+			name = attr_text(attr);
 		else if (mnl_attr_get_type(attr) == NFTA_SET_ELEM_LIST_SET_ID)
-			id = ntohl(mnl_attr_get_u32(attr));
+			id = ntohl(attr_u32(attr));
 	}
 	label_of(name, id, label);
 	unnamed = find_unnamed(image, label);
@@ -267,12 +274,13 @@ static void add_chain(struct image *image, const struct nlmsghdr *nlh)
 		return;
 	}
 	describe_chain(chain, &t);
-	add_part(image, PART_CHAIN, nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), t.buf);
+	add_part(image, PART_CHAIN,
+		 or_nothing(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME)), t.buf);
 }
 
 static void describe_lookup(struct image *image, struct nftnl_expr *e, struct text *t)
 {
-	const char *set = nftnl_expr_get_str(e, NFTNL_EXPR_LOOKUP_SET);
+	const char *set = or_nothing(nftnl_expr_get_str(e, NFTNL_EXPR_LOOKUP_SET));
 	const struct unnamed *unnamed;
 	char label[NFT_NAME_MAXLEN];
 
@@ -341,8 +349,8 @@ static struct part *describe_rule(struct image *image, const struct nftnl_rule *
 
 	t.buf[0] = '\0';
 	nftnl_expr_foreach((struct nftnl_rule *)rule, describe_expr, &to);
-	return add_part(image, PART_RULE, nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN),
-			t.buf);
+	return add_part(image, PART_RULE,
+			or_nothing(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN)), t.buf);
 }
 
 static void add_rule(struct image *image, const struct nlmsghdr *nlh)
@@ -421,9 +429,11 @@ void image_add_rule(struct image *image, const struct nftnl_rule *rule,
 
 /* ------------------------------------------------------------------ the kernel's */
 
+/* Asked for one table's chains, the kernel gives those of all tables of the family. */
 static int on_message(const struct nlmsghdr *nlh, void *userdata)
 {
-	add_message(userdata, nlh);
+	if (message_is_ours(nlh))
+		add_message(userdata, nlh);
 	return MNL_CB_OK;
 }
 

@@ -98,6 +98,27 @@ void mapping_element_external(enum mapping_kind kind, const uint8_t *key,
 	ret->port = get_port(key + 4);
 }
 
+void mapping_element_internal(enum mapping_kind kind, const uint8_t *key,
+			      const uint8_t *data, struct endpoint *ret)
+{
+	uint8_t protocol;
+
+	switch (kind) {
+	case MAPPING_FORWARD4:
+		ret->addr = address_any4; /* the v4-mapped prefix */
+		memcpy(ret->addr.s6_addr + V4MAPPED_LEN, data, 4);
+		ret->port = get_port(data + 4);
+		break;
+	case MAPPING_FORWARD6:
+		memcpy(&ret->addr, data, sizeof(ret->addr));
+		ret->port = get_port(data + sizeof(ret->addr));
+		break;
+	case MAPPING_PINHOLE6:
+		mapping_element_external(kind, key, &protocol, ret);
+		break;
+	}
+}
+
 enum set_id ended_element(const struct connection *c, uint8_t key[static KEY_ROOM])
 {
 	struct writer w = { key, key };

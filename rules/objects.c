@@ -8,11 +8,16 @@
 #include <linux/netfilter/nfnetlink_cttimeout.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "core/cleanup.h"
+#include "rules/attr.h"
 
-static const char *const counters[] = { "spoofed", "refused", "invalid_in",
-					"invalid_out" };
+#define MISSED "missed"
+
+static const char *const counters[] = { "spoofed", "refused", "invalid_in", "invalid_out",
+					MISSED };
 
 struct timer {
 	uint16_t attr; /* CTA_TIMEOUT_* */
@@ -66,6 +71,17 @@ static struct nlmsghdr *put_object(struct batch *b, const char *name, uint32_t t
 	return nlh;
 }
 
+/* Whether it moved is what is asked of it. Starting somewhere, it also shows when
+ * somebody has set it back, which the kernel tells nobody. */
+static uint64_t missed_start(void)
+{
+	uint32_t start;
+
+	if (getrandom(&start, sizeof(start), 0) != sizeof(start))
+		start = (uint32_t)time(NULL);
+	return (uint64_t)start << 24;
+}
+
 static void put_counter(struct batch *b, const char *name)
 {
 	struct nlmsghdr *nlh = put_object(b, name, NFT_OBJECT_COUNTER);
@@ -74,6 +90,8 @@ static void put_counter(struct batch *b, const char *name)
 	if (!nlh)
 		return;
 	data = mnl_attr_nest_start(nlh, NFTA_OBJ_DATA);
+	if (strcmp(name, MISSED) == 0)
+		mnl_attr_put_u64(nlh, NFTA_COUNTER_PACKETS, htobe64(missed_start()));
 	mnl_attr_nest_end(nlh, data);
 	batch_close(b, nlh);
 }
@@ -123,9 +141,9 @@ int object_parse(const struct nlmsghdr *nlh, struct object *ret)
 
 	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(attr) == NFTA_OBJ_NAME)
-			o.name = mnl_attr_get_str(attr);
+			o.name = attr_text(attr);
 		else if (mnl_attr_get_type(attr) == NFTA_OBJ_TYPE)
-			o.type = ntohl(mnl_attr_get_u32(attr));
+			o.type = ntohl(attr_u32(attr));
 		else if (mnl_attr_get_type(attr) == NFTA_OBJ_DATA)
 			o.data = attr;
 	}
@@ -166,14 +184,14 @@ static void describe_timeout(const struct object *o, char *buf, size_t room)
 	size_t used;
 
 	used = (size_t)snprintf(buf, room, "ct timeout %u %u",
-				l3proto ? ntohs(mnl_attr_get_u16(l3proto)) : 0,
-				l4proto ? mnl_attr_get_u8(l4proto) : 0);
+				l3proto ? ntohs(attr_u16(l3proto)) : 0,
+				l4proto ? attr_u8(l4proto) : 0);
 	for (size_t i = 0; ours && i < TIMERS_MAX && ours->timers[i].attr; i++) {
 		timer = find_nested(policy, ours->timers[i].attr);
 		if (used < room)
-			used += (size_t)snprintf(
-				buf + used, room - used, " %u:%u", ours->timers[i].attr,
-				timer ? ntohl(mnl_attr_get_u32(timer)) : 0);
+			used += (size_t)snprintf(buf + used, room - used, " %u:%u",
+						 ours->timers[i].attr,
+						 timer ? ntohl(attr_u32(timer)) : 0);
 	}
 }
 
@@ -192,5 +210,5 @@ uint64_t object_packets(const struct object *o)
 
 	if (o->type == NFT_OBJECT_COUNTER)
 		packets = find_nested(o->data, NFTA_COUNTER_PACKETS);
-	return packets ? be64toh(mnl_attr_get_u64(packets)) : 0;
+	return packets ? be64toh(attr_u64(packets)) : 0;
 }

@@ -201,6 +201,53 @@ int ruleset_counters(struct ruleset *rs, ruleset_count on_element, void *userdat
 	return r == -ENOENT ? -ESTALE : r;
 }
 
+struct telling {
+	enum mapping_kind kind;
+	ruleset_element on_element;
+	void *userdata;
+};
+
+/* Somebody may have made a map of that name that is not ours: its keys are longer or
+ * shorter. */
+static int on_told(void *userdata, const struct counted *e)
+{
+	struct telling *t = userdata;
+	const struct set_spec *spec = &set_specs[set_of_mappings(t->kind)];
+	struct endpoint external, internal;
+	uint8_t protocol;
+
+	if (!e->key || e->flags || e->key_len != spec->key_len ||
+	    e->data_len != spec->data_len)
+		return 0;
+	mapping_element_external(t->kind, e->key, &protocol, &external);
+	mapping_element_internal(t->kind, e->key, e->data, &internal);
+	t->on_element(t->userdata, protocol, &external, &internal);
+	return 0;
+}
+
+static int on_tellings(const struct nlmsghdr *nlh, void *userdata)
+{
+	elements_each(nlh, on_told, userdata);
+	return MNL_CB_OK;
+}
+
+int ruleset_elements(struct ruleset *rs, ruleset_element on_element, void *userdata)
+{
+	struct telling t = { .on_element = on_element, .userdata = userdata };
+	int r = ruleset_get(rs, NFT_MSG_GETTABLE, NFPROTO_INET, 0, RULESET_TABLE, NULL,
+			    ignore, NULL);
+
+	for (t.kind = 0; r == 0 && t.kind < MAPPING_SETS; t.kind++) {
+		r = get_patiently(rs, NFT_MSG_GETSETELEM,
+				  set_specs[set_of_mappings(t.kind)].name, on_tellings,
+				  &t);
+		/* a set that somebody took away holds nothing */
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
 static int on_figure(const struct nlmsghdr *nlh, void *userdata)
 {
 	struct ruleset_figures *f = userdata;
@@ -236,6 +283,30 @@ int ruleset_figures(struct ruleset *rs, struct ruleset_figures *ret)
 	if (r == 0)
 		*ret = figures;
 	return r == -ENOENT ? -ESTALE : r;
+}
+
+static int on_missed(const struct nlmsghdr *nlh, void *userdata)
+{
+	uint64_t *packets = userdata;
+	struct object o;
+
+	if (object_parse(nlh, &o) == 0 && o.type == NFT_OBJECT_COUNTER &&
+	    strcmp(o.name, "missed") == 0)
+		*packets = object_packets(&o);
+	return MNL_CB_OK;
+}
+
+int ruleset_missed(struct ruleset *rs, uint64_t *ret)
+{
+	uint64_t packets = 0;
+	int r = get_patiently(rs, NFT_MSG_GETOBJ, NULL, on_missed, &packets);
+
+	if (r < 0)
+		return r;
+	if (!packets)
+		return -ESTALE;
+	*ret = packets;
+	return 0;
 }
 
 int ruleset_delete(struct ruleset *rs)

@@ -178,11 +178,32 @@ typedef void (*ruleset_count)(void *userdata, uint8_t protocol,
  * Return: 0; -ESTALE when the table is not there; -ENOMEM; a netlink errno. */
 int ruleset_counters(struct ruleset *rs, ruleset_count on_element, void *userdata);
 
+/** ruleset_element - a mapping as the kernel holds it; @internal of a pinhole equals
+ * @external */
+typedef void (*ruleset_element)(void *userdata, uint8_t protocol,
+				const struct endpoint *external,
+				const struct endpoint *internal);
+
+/** ruleset_elements() - tell every mapping that the kernel's table has, whoever wrote it
+ *
+ * When somebody writes meanwhile elements are told twice: the last word counts.
+ * Return: 0; -ENOENT when there is no table; -ENOMEM; a netlink errno. */
+int ruleset_elements(struct ruleset *rs, ruleset_element on_element, void *userdata);
+
 /** The named counters of the fixed rules. Return: as ruleset_counters() */
 struct ruleset_figures {
 	uint64_t spoofed, refused, invalid_in, invalid_out; /* packets */
 };
 int ruleset_figures(struct ruleset *rs, struct ruleset_figures *ret);
+
+/**
+ * ruleset_missed() - a number that moves with every connection to an external address
+ * that no mapping serves, and when the table is made anew
+ *
+ * Return: 0; -ESTALE when the table has no such counter, or somebody has set it back; as
+ * ruleset_counters().
+ */
+int ruleset_missed(struct ruleset *rs, uint64_t *ret);
 
 /** ruleset_delete() - take the table out of the kernel (--teardown)
  * Return: 0, also when there was none; -EPERM when a live natd owns it; netlink errno. */

@@ -35,6 +35,7 @@ struct watched {
  * @seq:      last netlink sequence number used
  * @watch:    subscribed to NFNLGRP_NFTABLES, non-blocking; belongs to watch.c
  * @watched:  belongs to watch.c
+ * @unheard:  somebody else committed while nobody listened; belongs to watch.c
  * @can_own:  the kernel knows owner and persist
  * @synced:   a ruleset_sync() went well, so that what follows is known
  * @wan, @masquerade6: what was set last; the arrays are ours
@@ -47,6 +48,7 @@ struct ruleset {
 	uint32_t seq;
 	struct mnl_socket *watch;
 	struct watched watched;
+	bool unheard;
 	bool can_own;
 	bool synced;
 	enum protection protection;
@@ -75,6 +77,22 @@ int ruleset_get(struct ruleset *rs, uint16_t type, uint8_t family, uint16_t flag
  * Return: 0; -EMFILE, -ENFILE, -ENOMEM, -EPROTONOSUPPORT; another errno of the socket. */
 int watch_open(struct ruleset *rs);
 void watch_close(struct ruleset *rs);
+
+/**
+ * watch_pause() - hear nothing while a long transaction of our own is committed: making
+ * notifications that only a filter reads costs the kernel a seventh of it
+ * @ret: the generation before it; for watch_resume()
+ *
+ * Return: paused?
+ */
+bool watch_pause(struct ruleset *rs, uint32_t *ret);
+/** watch_resume() - what others did meanwhile becomes an overrun, told by
+ * ruleset_watch() */
+void watch_resume(struct ruleset *rs, uint32_t generation, bool committed);
+
+/** message_is_ours() - is it about our table? The first attribute of every message but
+ * that of the generation names the table. */
+bool message_is_ours(const struct nlmsghdr *nlh);
 
 /** printable_copy() - a foreign name, for logs and JSON: a process may name itself, and a
  * table may be named, with any bytes. NULL is "" */

@@ -86,6 +86,10 @@ void mapping_element(const struct mapping *m, struct mapping_element *ret);
 void mapping_element_external(enum mapping_kind kind, const uint8_t *key,
 			      uint8_t *ret_protocol, struct endpoint *ret);
 
+/** mapping_element_internal() - the host that key and data lead to */
+void mapping_element_internal(enum mapping_kind kind, const uint8_t *key,
+			      const uint8_t *data, struct endpoint *ret);
+
 /** ended_element() - the key of a connection in ended4 or ended6 */
 enum set_id ended_element(const struct connection *c, uint8_t key[static KEY_ROOM]);
 

@@ -10,12 +10,14 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/cleanup.h"
+#include "rules/attr.h"
 #include "rules/batch.h"
 #include "rules/fault.h"
 
@@ -87,11 +89,13 @@ static void read_extack(struct answers *a, const struct nlmsghdr *nlh)
 		return;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		skip += mnl_nlmsg_get_payload_len(&err->msg);
+	if (skip > mnl_nlmsg_get_payload_len(nlh))
+		return;
 	mnl_attr_for_each (attr, nlh, skip) {
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS)
-			a->offset = mnl_attr_get_u32(attr);
+			a->offset = attr_u32(attr);
 		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
-			strncpy(a->text, mnl_attr_get_str(attr), sizeof(a->text) - 1);
+			strncpy(a->text, attr_text(attr), sizeof(a->text) - 1);
 	}
 }
 
@@ -108,7 +112,7 @@ static void take_answer(struct answers *a, const struct nlmsghdr *nlh)
 	}
 	if (a->error)
 		return;
-	a->error = -err->error;
+	a->error = err->error < 0 && err->error > INT_MIN ? -err->error : EPROTO;
 	a->seq = nlh->nlmsg_seq;
 	read_extack(a, nlh);
 }
@@ -130,13 +134,10 @@ static void take_answers(struct answers *a, const char *buf, int len)
 	}
 }
 
-static int read_answers(struct mnl_socket *nl, struct answers *a)
+static void read_answers(struct mnl_socket *nl, struct answers *a, char *buf)
 {
-	char *buf = malloc(ANSWER_ROOM);
 	ssize_t n;
 
-	if (!buf)
-		return -ENOMEM;
 	while (answer_waits(nl)) {
 		n = mnl_socket_recvfrom(nl, buf, ANSWER_ROOM);
 		if (n > 0)
@@ -146,8 +147,6 @@ static int read_answers(struct mnl_socket *nl, struct answers *a)
 		else if (n == 0 || errno != EINTR)
 			break;
 	}
-	free(buf);
-	return 0;
 }
 
 static const struct nlmsghdr *batch_find(const struct batch *b, uint32_t seq)
@@ -176,27 +175,40 @@ static int batch_verdict(const struct batch *b, const struct answers *a,
 	return -a->error;
 }
 
-static int batch_talk(struct batch *b, struct ruleset *rs, struct ruleset_fault *why)
+static int batch_transmit(const struct batch *b, struct ruleset *rs,
+			  struct ruleset_fault *why)
 {
-	struct nlmsghdr *last = (void *)(b->data + b->last);
-	struct answers a = { 0 };
 	ssize_t n;
 	int r;
 
-	last->nlmsg_flags |= NLM_F_ACK;
-	a.last = last->nlmsg_seq;
 	r = make_room(rs->nl, b->len, why);
 	if (r < 0)
 		return r;
 	do {
 		n = mnl_socket_sendto(rs->nl, b->data, b->len);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		r = -errno;
-		fault_set(why, "sending %zu bytes: %s", b->len, strerror(-r));
-		return r;
-	}
-	r = read_answers(rs->nl, &a);
+	if (n >= 0)
+		return 0;
+	r = -errno;
+	fault_set(why, "sending %zu bytes: %s", b->len, strerror(-r));
+	return r;
+}
+
+/* The room for the answers comes first: what was sent is done, and has to be heard of. */
+static int batch_talk(struct batch *b, struct ruleset *rs, struct ruleset_fault *why)
+{
+	struct nlmsghdr *last = (void *)(b->data + b->last);
+	struct answers a = { .last = last->nlmsg_seq };
+	char *buf = malloc(ANSWER_ROOM);
+	int r;
+
+	if (!buf)
+		return -ENOMEM;
+	last->nlmsg_flags |= NLM_F_ACK;
+	r = batch_transmit(b, rs, why);
+	if (r == 0)
+		read_answers(rs->nl, &a, buf);
+	free(buf);
 	return r < 0 ? r : batch_verdict(b, &a, why);
 }
 
@@ -256,38 +268,48 @@ static void drain(struct mnl_socket *nl, char *buf)
 			break;
 }
 
-static int read_dump(struct ruleset *rs, uint32_t seq, mnl_cb_t on_message,
+/* A callback that gives up need not have said why. */
+static int reason(void)
+{
+	return errno > 0 ? -errno : -EPROTO;
+}
+
+static int read_dump(struct ruleset *rs, char *buf, uint32_t seq, mnl_cb_t on_message,
 		     void *userdata)
 {
-	char *buf = malloc(ANSWER_ROOM);
 	int r = MNL_CB_OK;
 	ssize_t n;
 
-	if (!buf)
-		return -ENOMEM;
 	while (r > MNL_CB_STOP) {
 		n = mnl_socket_recvfrom(rs->nl, buf, ANSWER_ROOM);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n >= 0)
+			errno = 0;
 		r = n < 0 ? -1
 			  : mnl_cb_run(buf, (size_t)n, seq, rs->portid, on_message,
 				       userdata);
 	}
-	r = r < 0 ? -errno : 0;
+	r = r < 0 ? reason() : 0;
 	if (r < 0)
 		drain(rs->nl, buf);
-	free(buf);
 	return r;
 }
 
 int ruleset_get(struct ruleset *rs, uint16_t type, uint8_t family, uint16_t flags,
 		const char *table, const char *set, mnl_cb_t on_message, void *userdata)
 {
-	char buf[512];
-	struct nlmsghdr *nlh = put_question(buf, ++rs->seq, type, family, flags);
+	char question[512], *buf = malloc(ANSWER_ROOM);
+	struct nlmsghdr *nlh;
+	int r;
 
+	if (!buf)
+		return -ENOMEM;
+	nlh = put_question(question, ++rs->seq, type, family, flags);
 	put_names(nlh, table, set);
-	if (mnl_socket_sendto(rs->nl, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	return read_dump(rs, nlh->nlmsg_seq, on_message, userdata);
+	r = mnl_socket_sendto(rs->nl, nlh, nlh->nlmsg_len) < 0 ? -errno : 0;
+	if (r == 0)
+		r = read_dump(rs, buf, nlh->nlmsg_seq, on_message, userdata);
+	free(buf);
+	return r;
 }

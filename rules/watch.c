@@ -81,6 +81,68 @@ void watch_close(struct ruleset *rs)
 	rs->watch = NULL;
 }
 
+/* ------------------------------------------------------------------ pausing */
+
+static int on_generation(const struct nlmsghdr *nlh, void *userdata)
+{
+	const struct nlattr *attr;
+	uint32_t *generation = userdata;
+
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			*generation = ntohl(mnl_attr_get_u32(attr));
+	return MNL_CB_OK;
+}
+
+/* It goes up by one with every commit, whoever's. Return: 0 when nobody knows. */
+static uint32_t read_generation(struct ruleset *rs)
+{
+	uint32_t generation = 0;
+
+	if (ruleset_get(rs, NFT_MSG_GETGEN, AF_UNSPEC, 0, NULL, NULL, on_generation,
+			&generation) < 0)
+		return 0;
+	return generation;
+}
+
+static int membership(struct ruleset *rs, int option)
+{
+	int group = NFNLGRP_NFTABLES;
+
+	return mnl_socket_setsockopt(rs->watch, option, &group, sizeof(group));
+}
+
+bool watch_pause(struct ruleset *rs, uint32_t *ret)
+{
+	*ret = read_generation(rs);
+	return *ret && membership(rs, NETLINK_DROP_MEMBERSHIP) == 0;
+}
+
+/* An answer on the watching socket wakes whoever polls it. */
+static void wake(struct ruleset *rs)
+{
+	char buf[MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg)];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct nfgenmsg));
+	(void)mnl_socket_sendto(rs->watch, nlh, nlh->nlmsg_len);
+}
+
+void watch_resume(struct ruleset *rs, uint32_t generation, bool committed)
+{
+	bool deaf = membership(rs, NETLINK_ADD_MEMBERSHIP) < 0;
+
+	if (!deaf && read_generation(rs) == generation + committed)
+		return;
+	rs->unheard = true;
+	wake(rs);
+}
+
+/* ------------------------------------------------------------------ listening */
+
 int ruleset_fd(const struct ruleset *rs)
 {
 	return mnl_socket_get_fd(rs->watch);
@@ -116,8 +178,7 @@ static void close_transaction(struct watched *w, const struct nlmsghdr *nlh,
 	*w = (struct watched){ 0 };
 }
 
-/* The first attribute of every message but that of the generation names the table. */
-static bool is_about_ours(const struct nlmsghdr *nlh)
+bool message_is_ours(const struct nlmsghdr *nlh)
 {
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
@@ -153,7 +214,7 @@ static void take_message(struct ruleset *rs, const struct nlmsghdr *nlh,
 		return;
 	}
 	w->portid = nlh->nlmsg_pid;
-	if (is_about_ours(nlh))
+	if (message_is_ours(nlh))
 		w->touched = true;
 	else if (is_about_chains(type))
 		w->foreign = true;
@@ -175,7 +236,7 @@ static int receive(struct ruleset *rs, void *buf, size_t size)
 int ruleset_watch(struct ruleset *rs, struct ruleset_news *ret)
 {
 	_Alignas(struct nlmsghdr) char buf[DATAGRAM_MAX];
-	struct ruleset_news news = { 0 };
+	struct ruleset_news news = { .overrun = rs->unheard };
 	int n;
 
 	while ((n = receive(rs, buf, sizeof(buf))) != 0) {
@@ -192,6 +253,7 @@ int ruleset_watch(struct ruleset *rs, struct ruleset_news *ret)
 		     nlh = mnl_nlmsg_next(nlh, &n))
 			take_message(rs, nlh, &news);
 	}
+	rs->unheard = false;
 	*ret = news;
 	return 0;
 }

@@ -133,6 +133,9 @@ def nothing_from_natd_reaches_the_terminal_as_a_control():
         plain = run("status --json")[1]
         shown = on_terminal("status --json")
     assert "\x1b" in plain and "\x1b" not in shown and "?[2J" in shown, shown
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n"
+    with natd(head + b'"\x9b[2J\xc3\xa9"'):
+        assert on_terminal("status --json") == '"?[2J\u00e9"\n', "no UTF-8, and some"
 
 
 @test

@@ -98,7 +98,7 @@ def help_is_there_for_all_and_for_each_verb():
     expect(overview, 0, None, "")
     assert run("--help") == run("-h") == overview
     verbs = re.findall(r"^  ([a-z]+)  ", overview[1], re.M)
-    assert len(verbs) == 9, verbs
+    assert len(verbs) == 10, verbs
     for verb in verbs:
         text = run(f"help {verb}")
         expect(text, 0, re.compile(rf"^natctl {verb} - [^\n]+\n\nUsage: natctl {verb}"), "")

@@ -52,6 +52,8 @@ static int shim_close(sqlite3_file *f)
 
 static int shim_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 {
+	if (fault_vfs.reads && fails())
+		return SQLITE_IOERR_READ;
 	return real(f)->pMethods->xRead(real(f), to, n, at);
 }
 

@@ -11,9 +11,10 @@
 
 /**
  * struct fault_vfs
- * @operations: opens, writes, syncs, truncations so far
+ * @operations: opens, writes, syncs, truncations so far, and reads where they may fail
  * @fail_at:    the operation, counted from 1, that fails; 0 = none
  * @lasts:      those after it fail as well, until fail_at is 0
+ * @reads:      reads count and fail, too
  * @happens:    a failing sync or write is done all the same
  * @system_errno: what sqlite3_system_errno() tells of it
  * @failed:     how many did
@@ -22,6 +23,7 @@ struct fault_vfs {
 	unsigned int operations;
 	unsigned int fail_at;
 	bool lasts;
+	bool reads;
 	bool happens;
 	int system_errno;
 	unsigned int failed;

@@ -8,6 +8,7 @@
  * or, with @on_demand, when engine_turn() is called.
  */
 
+#include "natd/events.h"
 #include "natd/gateway.h"
 
 struct engine {
@@ -19,6 +20,7 @@ struct engine {
 
 /**
  * struct gateway
+ * @events:   the first is number 1; what is committed is told
  * @problem:  what every change is answered with, NULL: see what the table says
  * @ended:    what the first effect of a plan ended
  * @no_memory: everything that may lack memory does
@@ -29,6 +31,7 @@ struct engine {
 struct gateway {
 	sd_event *event;
 	struct table *table;
+	struct events *events;
 	struct config config;
 	struct engine engine;
 	bool on_demand, no_memory, reload_later;

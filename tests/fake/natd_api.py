@@ -114,6 +114,9 @@ class FakeNatd:
         self.forgetful = forgetful
         self.mappings, self.next_id, self.connections, self.requests = [], 7, 0, []
         self.lock, self.stopping = threading.Lock(), threading.Event()
+        # of each request for events: lines, bytes that are sent as they are, and functions
+        # that are called; at the end it is waited, after None hung up
+        self.streams = []
         # counts connections that are over
         self.closed = threading.Semaphore(0)
 
@@ -275,6 +278,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                  "removed": 0, "other": 1}),
             ("POST", "/v1/reload"): lambda: self.send_json({"added": 1, "removed": 0}),
             ("POST", "/v1/flush"): lambda: self.flush(body),
+            ("GET", "/v1/events"): self.stream,
         }
         route = routes.get((self.command, url.path))
         if not route:
@@ -302,6 +306,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for piece in pieces:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
+
+    def stream(self):
+        script = self.natd.streams.pop(0) if self.natd.streams else []
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for line in script:
+            if line is None:
+                self.close_connection = True
+                return
+            if callable(line):
+                line()
+                continue
+            data = line if isinstance(line, bytes) else (line + "\n").encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if data else b"0\r\n\r\n")
+            if not data:
+                return
+        self.natd.stopping.wait(60)
+        self.close_connection = True
 
     def list(self, query):
         def fits(m):

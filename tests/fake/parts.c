@@ -8,7 +8,42 @@
 
 struct fake_parts fake;
 
-static int pending, pending_kernel;
+static int pending;
+static uint64_t pending_sum;
+static struct endpoint pending_endings[16];
+static size_t n_pending_endings;
+static bool endings_gone, pending_gone;
+static bool undecided; /* a commit failed, and nobody has looked yet */
+
+int fake_step(void)
+{
+	fake.calls++;
+	if (!fake.fail_call || fake.calls < fake.fail_call ||
+	    (fake.calls > fake.fail_call && fake.calls != fake.fail_also &&
+	     !fake.fail_lasts))
+		return 0;
+	fake.failed++;
+	return -fake.fail_errno;
+}
+
+uint64_t fake_sum(const struct mapping *m)
+{
+	return m->id * 1000003 + m->external.port * UINT64_C(65537) + m->internal.port +
+	       m->protocol;
+}
+
+static uint64_t sum_of(const struct plan *plan)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < plan_size(plan); i++) {
+		const struct effect *effect = plan_effect_at(plan, i);
+
+		sum += effect->kind == CHANGE_ADD ? fake_sum(effect->mapping)
+						  : -fake_sum(effect->mapping);
+	}
+	return sum;
+}
 
 static int difference(const struct plan *plan)
 {
@@ -24,29 +59,54 @@ uint64_t store_sequence(const struct store *store)
 	return fake.store_sequence;
 }
 
+/* As natd/store.c has it: what is done goes, what is removed comes. */
+static void note_endings(const struct plan *plan)
+{
+	n_pending_endings = 0;
+	pending_gone = endings_gone;
+	for (size_t i = 0; i < plan_size(plan); i++)
+		if (plan_effect_at(plan, i)->kind == CHANGE_REMOVE)
+			pending_endings[n_pending_endings++] =
+				plan_effect_at(plan, i)->mapping->external;
+}
+
 int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
 {
-	if (fake.fail_begin)
-		return -fake.fail_begin;
+	int r = fake_step();
+
+	if (fake.fail_begin || r < 0)
+		return r < 0 ? r : -fake.fail_begin;
 	fake.transaction = true;
 	pending = difference(plan);
+	pending_sum = sum_of(plan);
+	note_endings(plan);
 	return 0;
 }
 
 static void durable(void)
 {
+	if (pending_gone) {
+		fake.n_endings = 0;
+		endings_gone = false;
+	}
+	for (size_t i = 0; i < n_pending_endings; i++)
+		fake.endings[fake.n_endings++] = pending_endings[i];
 	fake.store += pending;
+	fake.store_sum += pending_sum;
 	fake.store_sequence++;
 }
 
 int store_commit(struct store *store)
 {
+	int r = fake_step();
+
 	fake.transaction = false;
-	if (!fake.fail_commit) {
+	if (!fake.fail_commit && r == 0) {
 		durable();
 		return 0;
 	}
-	return -fake.fail_commit;
+	undecided = true;
+	return r < 0 ? r : -fake.fail_commit;
 }
 
 void store_rollback(struct store *store)
@@ -56,23 +116,44 @@ void store_rollback(struct store *store)
 
 int store_reopen(struct store *store)
 {
-	if (fake.fail_reopen)
-		return -fake.fail_reopen;
-	if (fake.fail_commit && fake.commit_happened)
+	int r = fake_step();
+
+	if (fake.fail_reopen || r < 0)
+		return r < 0 ? r : -fake.fail_reopen;
+	if (undecided && fake.commit_happened)
 		durable();
+	undecided = false;
 	fake.fail_commit = 0;
+	return 0;
+}
+
+/* Rows of a removal are there once it is durable; those that are done go with the next
+ * transaction. */
+int store_endings(struct store *store, store_ending on_ending, void *userdata)
+{
+	int r = fake_step();
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < fake.n_endings; i++)
+		on_ending(userdata, IPPROTO_TCP, &fake.endings[i]);
 	return 0;
 }
 
 void store_endings_done(struct store *store)
 {
 	fake.endings_done++;
+	endings_gone = true;
 }
 
 int ruleset_apply(struct ruleset *rs, const struct plan *plan, uint64_t sequence,
 		  struct ruleset_fault *why)
 {
+	int r = fake_step();
+
 	fake.applies++;
+	if (r < 0)
+		return r;
 	if (fake.stale_once) {
 		fake.stale_once--;
 		return -ESTALE;
@@ -81,8 +162,8 @@ int ruleset_apply(struct ruleset *rs, const struct plan *plan, uint64_t sequence
 		return -E2BIG;
 	if (fake.fail_apply)
 		return -fake.fail_apply;
-	pending_kernel = difference(plan);
-	fake.kernel += pending_kernel;
+	fake.kernel += difference(plan);
+	fake.kernel_sum += sum_of(plan);
 	fake.kernel_sequence = sequence;
 	return 0;
 }
@@ -90,18 +171,34 @@ int ruleset_apply(struct ruleset *rs, const struct plan *plan, uint64_t sequence
 int ruleset_end(struct ruleset *rs, const struct connection *connections, size_t n,
 		struct ruleset_fault *why)
 {
+	int r = fake_step();
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < n; i++)
 		fake.barred[fake.n_barred++] = connections[i];
 	return 0;
 }
 
+int ruleset_missed(struct ruleset *rs, uint64_t *ret)
+{
+	int r = fake_step();
+
+	if (!fake.missed || r < 0)
+		return r < 0 ? r : -ESTALE;
+	*ret = fake.missed;
+	return 0;
+}
+
 int conntrack_dump(struct conntrack *ct, conntrack_entry on_entry, void *userdata)
 {
-	if (fake.fail_dump)
-		return -fake.fail_dump;
-	for (size_t i = 0; i < fake.n_entries; i++) {
-		int r = on_entry(userdata, &fake.entries[i]);
+	int r = fake_step();
 
+	fake.dumps++;
+	if (fake.fail_dump || r < 0)
+		return r < 0 ? r : -fake.fail_dump;
+	for (size_t i = 0; i < fake.n_entries; i++) {
+		r = on_entry(userdata, &fake.entries[i]);
 		if (r)
 			return r;
 	}
@@ -112,9 +209,10 @@ int conntrack_delete(struct conntrack *ct, const struct connection *connections,
 		     size_t *ret_deleted)
 {
 	size_t deleted = 0;
+	int r = fake_step();
 
-	if (fake.fail_delete)
-		return -fake.fail_delete;
+	if (fake.fail_delete || r < 0)
+		return r < 0 ? r : -fake.fail_delete;
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < fake.n_entries; j++)
 			if (fake.entries[j].id == connections[i].id) {

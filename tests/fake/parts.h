@@ -17,6 +17,21 @@ struct fake_parts {
 	uint64_t store_sequence, kernel_sequence;
 	bool transaction;
 	int endings_done;
+	struct endpoint endings[16]; /* rows of removed mappings, all of TCP */
+	size_t n_endings;
+
+	/* sums over what is in them, so that two with the same number of mappings differ
+	 */
+	uint64_t store_sum, kernel_sum;
+
+	/*
+	 * A walk: of all calls the @fail_call-th from now on (1 = the next) fails with
+	 * @fail_errno, and the @fail_also-th, and with @fail_lasts those after it, until
+	 * fail_call is 0.
+	 * @failed: how many did
+	 */
+	int calls, fail_call, fail_also, fail_errno, failed;
+	bool fail_lasts;
 
 	/* errno to fail with, 0 = work */
 	int fail_begin, fail_apply, fail_commit, fail_reopen, fail_dump, fail_delete;
@@ -30,7 +45,14 @@ struct fake_parts {
 	size_t n_entries;
 	struct connection barred[16];
 	size_t n_barred;
-	int applies, resyncs;
+	int applies, resyncs, dumps;
+	uint64_t missed; /* connections that no mapping served; 0 = the kernel cannot tell
+			  */
 };
 
 extern struct fake_parts fake;
+
+/** fake_step() - for a test's own parts: 0, or what the walk says. Negative */
+int fake_step(void);
+/** fake_sum() - as store_sum, of one mapping */
+uint64_t fake_sum(const struct mapping *m);

@@ -357,6 +357,44 @@ Test(ruleset_packets, what_is_opened_reaches_the_gateway_when_all_else_is_shut)
 	assert_heard_from(open, "[2001:db8:f::9]:4000");
 }
 
+static uint64_t missed(void)
+{
+	uint64_t n;
+
+	cr_assert_eq(ruleset_missed(rs, &n), 0);
+	return n;
+}
+
+Test(ruleset_packets, who_meets_no_mapping_is_counted_and_who_meets_one_is_not)
+{
+	int client = udp(outside, 4000), web = udp(inside, 80);
+	uint64_t start;
+
+	serve_mappings();
+	start = missed();
+	cr_assert_neq(start, 0);
+	assert_talk(client, web, "203.0.113.5:8080", "203.0.113.9:4000");
+	assert_talk(client, web, "[2001:db8:f::5]:8080", "[2001:db8:f::9]:4000");
+	cr_assert_eq(missed(), start);
+	say(client, "203.0.113.5:8081");
+	cr_assert_eq(missed(), start + 1);
+	say(client, "[2001:db8:f::5]:8081");
+	cr_assert_eq(missed(), start + 2);
+	say(web, "203.0.113.5:8082");
+	cr_assert_eq(missed(), start + 3, "nor who comes from a LAN");
+}
+
+Test(ruleset_packets, a_counter_that_was_set_back_says_nothing)
+{
+	uint64_t n;
+
+	fixture_protection(PROTECTION_WATCHED);
+	cr_assert_eq(ruleset_missed(rs, &n), -ESTALE, "there is no table");
+	fixture_sync();
+	netns_run("nft reset counters table inet natd >/dev/null");
+	cr_assert_eq(ruleset_missed(rs, &n), -ESTALE);
+}
+
 Test(ruleset_packets, the_second_wan_is_one_as_well)
 {
 	int client = udp(outside, 4000), web = udp(inside, 80);

@@ -130,6 +130,31 @@ TEST_IN_BOTH(ruleset_sync, nor_with_every_option)
 	assert_unchanged(&report);
 }
 
+/* Debian's nftables.conf has a table of this family, with chains named as some of ours.
+ */
+TEST_IN_BOTH(ruleset_sync, nor_with_tables_of_others_beside_it)
+{
+	struct ruleset_report report;
+
+	netns_run(
+		"nft 'table inet filter { set lan_if { type ifname; }; counter refused { };"
+		" chain input { type filter hook input priority 0; };"
+		" chain forward { type filter hook forward priority 0; ct state new counter; };"
+		" chain mine { accept; }; }'");
+	fixture_load(mappings);
+	fixture_sync();
+	fixture_monitor();
+	report = fixture_sync();
+	assert_unchanged(&report);
+	cr_assert_eq(fixture_monitored(NFT_MSG_MAX), 0);
+	fixture_while_away("nft flush chain inet natd forward_wan");
+	report = fixture_sync();
+	cr_assert(report.rewritten);
+	cr_assert_not(report.replaced);
+	report = fixture_sync();
+	assert_unchanged(&report);
+}
+
 /* A process that takes over sends one thing at most: that the table is its own now. */
 TEST_IN_BOTH(ruleset_sync, who_takes_over_sends_only_the_adoption)
 {

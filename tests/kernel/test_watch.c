@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "rules/ruleset.h"
+#include "rules/ruleset_private.h"
 #include "tests/kernel/faulty_mnl.h"
 #include "tests/kernel/netns.h"
 
@@ -86,6 +86,38 @@ Test(watch, our_own_transactions_are_not_told)
 	sync_ruleset();
 	cr_assert_not(is_readable(), "not even read");
 	assert_quiet("own sync");
+}
+
+/* ---------------------------------------------------------------- a long one of ours */
+
+Test(watch, a_pause_without_others_leaves_no_trace)
+{
+	uint32_t generation;
+
+	sync_ruleset();
+	cr_assert(watch_pause(rs, &generation));
+	watch_resume(rs, generation, false);
+	cr_assert_not(is_readable());
+	assert_quiet("a pause");
+	netns_run("nft add set inet natd more '{ type ipv4_addr; }'");
+	cr_assert(news().touched, "it listens again");
+}
+
+Test(watch, what_others_did_during_a_pause_is_an_overrun)
+{
+	uint32_t generation;
+
+	sync_ruleset();
+	cr_assert(watch_pause(rs, &generation));
+	netns_run("nft add set inet natd more '{ type ipv4_addr; }'");
+	cr_assert_not(is_readable(), "nobody listens");
+	watch_resume(rs, generation, false);
+	cr_assert(is_readable(), "who polls is woken");
+	cr_assert(news().overrun);
+	assert_quiet("told once");
+	cr_assert(watch_pause(rs, &generation));
+	watch_resume(rs, generation, true);
+	cr_assert(news().overrun, "a commit of ours that is not there");
 }
 
 Test(watch, whatever_touches_our_table_is_told_with_who_did_it)

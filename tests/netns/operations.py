@@ -201,4 +201,5 @@ def main():
         sys.exit(f"never seen, so this shows little: {unseen}")
 
 
-main()
+if __name__ == "__main__":
+    main()

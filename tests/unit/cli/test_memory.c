@@ -17,6 +17,7 @@
 #include "cli/blocked.h"
 #include "cli/client.h"
 #include "cli/columns.h"
+#include "cli/hooks.h"
 #include "cli/words.h"
 #include "core/api.h"
 
@@ -149,6 +150,28 @@ static int print_table(void)
 Test(memory, columns)
 {
 	until_it_succeeds(print_table);
+}
+
+static int queue_events(void)
+{
+	static const char line[] = "{\"event\":\"added\"}";
+	const struct event event = { .word = "added", .seq = 1 };
+	const struct session session = { 0 };
+	struct hooks *hooks = NULL;
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	r = hooks_new(&session, "true", 1, &mask, &hooks);
+	for (int i = 0; r == 0 && i < 3; i++)
+		r = hooks_put(hooks, &event, line, sizeof(line) - 1);
+	hooks_free(hooks);
+	return r;
+}
+
+Test(memory, hooks)
+{
+	until_it_succeeds(queue_events);
 }
 
 Test(memory, a_request_has_a_limit)

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ static int route_by_wan = 1;
 
 /* What became of the last requests, in order of their answers. */
 static struct seen {
+	char cure[256];
 	bool refused;
 	enum verdict verdict;
 	size_t ended, results;
@@ -42,6 +44,17 @@ static int resync(void *userdata, struct ruleset_fault *why)
 	return 0;
 }
 
+/* Effects of the plans that were told to be in force; answers when it was told last. */
+static size_t n_told, n_seen_when_told;
+
+static void committed(void *userdata, const struct plan *plan)
+{
+	n_told += plan_size(plan);
+	cr_expect_not(fake.transaction);
+	cr_expect_eq((size_t)fake.store, table_size(table), "told before it was so");
+	n_seen_when_told = n_seen;
+}
+
 static void set_up(void)
 {
 	static const uint8_t seed[16] = { 1 };
@@ -50,11 +63,12 @@ static void set_up(void)
 		.wan_addresses = wan_addresses,
 		.route_is_wan = route_is_wan,
 		.resync = resync,
+		.committed = committed,
 	};
 
 	log_level(LOG_EMERG);
 	fake = (struct fake_parts){ 0 };
-	n_seen = 0;
+	n_seen = n_told = 0;
 	cr_assert_eq(address_parse("203.0.113.5", &wan[0]), 0);
 	cr_assert_eq(engine_new(&parts_with, &engine), 0);
 }
@@ -73,6 +87,7 @@ static void on_answer(void *userdata, const struct answer *answer)
 
 	if (answer->problem) {
 		*s = (struct seen){ .fault = true, .verdict = answer->problem->verdict };
+		snprintf(s->cure, sizeof(s->cure), "%s", answer->problem->cure);
 		return;
 	}
 	s->fault = false;
@@ -199,6 +214,26 @@ Test(engine, a_full_disk_changes_nothing)
 	cr_expect_eq(add(8080, "192.168.1.10:80")->verdict, VERDICT_ADDED);
 }
 
+Test(engine, what_the_store_refuses_comes_with_its_cure)
+{
+	static const struct {
+		int error;
+		const char *cure;
+	} cases[] = {
+		{ ENOSPC, "Make room" },	 { EROFS, "writable" },
+		{ EBUSY, "has natd.db locked" }, { ENOENT, "moved or deleted" },
+		{ EIO, "natd's log" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake.fail_begin = cases[i].error;
+		cr_expect(add(8080, "192.168.1.10:80")->fault);
+		cr_expect(strstr(seen[n_seen - 1].cure, cases[i].cure), "%zu: %s", i,
+			  seen[n_seen - 1].cure);
+	}
+	expect_everywhere(0);
+}
+
 Test(engine, a_kernel_that_refuses_changes_nothing)
 {
 	fake.fail_apply = EEXIST;
@@ -269,6 +304,32 @@ Test(engine, an_outcome_that_turns_out_a_no_is_nowhere)
 	fake.fail_reopen = 0;
 	cr_expect_eq(add(22, "192.168.1.10:22")->verdict, VERDICT_ADDED);
 	expect_everywhere(1);
+}
+
+Test(engine, what_is_in_force_is_told_once_and_nothing_else_is)
+{
+	add(8080, "192.168.1.10:80");
+	cr_expect_eq(n_told, 1);
+	cr_expect_eq(n_seen_when_told, 0, "answered before it was told");
+	add(8080, "192.168.1.10:80");
+	add(8080, "192.168.1.11:80");
+	cr_expect_eq(n_told, 1, "unchanged, or refused, and told");
+	fake.fail_begin = ENOSPC;
+	add(22, "192.168.1.10:22");
+	fake.fail_begin = 0;
+	fake.fail_apply = EEXIST;
+	add(22, "192.168.1.10:22");
+	fake.fail_apply = 0;
+	fake.fail_commit = EIO;
+	add(22, "192.168.1.10:22");
+	cr_expect_eq(n_told, 1, "it did not happen, and was told");
+	fake.fail_commit = fake.fail_reopen = EIO;
+	fake.commit_happened = true;
+	add(22, "192.168.1.10:22");
+	cr_expect_eq(n_told, 1, "told while nobody knows");
+	fake.fail_reopen = 0;
+	engine_turn(engine);
+	cr_expect_eq(n_told, 2);
 }
 
 Test(engine, open_requests_get_an_answer_when_it_ends)

@@ -80,6 +80,30 @@ Test(http, requests_that_come_together_are_answered_in_their_order)
 	conn_close(&conn);
 }
 
+/* One of a client in each turn of the loop. */
+Test(http, who_sends_many_requests_at_once_holds_up_nobody)
+{
+	struct conn flood, other;
+	struct reply reply;
+	int before = 0;
+
+	conn_open(&api, &flood);
+	for (int i = 0; i < 200; i++)
+		conn_say(&flood, GET);
+	conn_open(&api, &other);
+	conn_say(&other, GET);
+	conn_reply(&other, false, &reply);
+	cr_expect_eq(reply.status, 200);
+	reply_done(&reply);
+	for (char buf[512]; recv(flood.fd, buf, sizeof(buf), MSG_PEEK) > 0; before++)
+		expect_status(&flood, 200);
+	cr_expect_lt(before, 100, "%d of the flood came first", before);
+	for (; before < 200; before++)
+		expect_status(&flood, 200);
+	conn_close(&flood);
+	conn_close(&other);
+}
+
 Test(http, a_request_may_come_byte_by_byte)
 {
 	const char *request =

@@ -241,6 +241,32 @@ Test(server, without_descriptors_it_waits_and_does_not_spin)
 	close_many(conns, ARRAY_SIZE(conns));
 }
 
+static void limit_descriptors_above(int fd)
+{
+	limit_descriptors((rlim_t)fd + 1 + SERVER_DESCRIPTORS_KEPT + SERVER_CLIENTS_KEPT);
+}
+
+/* Of what the limit leaves some are for administrators, and some for nobody. */
+Test(server, clients_do_not_take_the_last_descriptors)
+{
+	struct conn conns[2];
+	int client = dup(0), server = dup(0);
+
+	close(client);
+	close(server);
+	/* room for one client, which takes two: his own end is in this process too */
+	limit_descriptors_above(server);
+	open_many(conns, 1);
+	cr_expect_eq(api.server->n_clients, 1);
+	expect_turned_away("open files");
+	fake_credentials.uid = 0;
+	open_many(&conns[1], 1);
+	cr_expect_eq(api.server->n_clients, 2, "%zu", api.server->n_clients);
+	json_decref(api_json(&api, "GET /v1/status", NULL, 200));
+	limit_descriptors(1024);
+	close_many(conns, 2);
+}
+
 Test(server, a_socket_file_that_is_another_ones_is_left_there)
 {
 	struct server_fault why;

@@ -147,11 +147,18 @@ Test(store_open, a_database_of_somebody_else_is_refused)
 	refused(shelf.dir, -EUCLEAN, "it is not natd's");
 }
 
-Test(store_open, an_empty_file_is_a_new_store)
+/* Never a new one: a natd.db is complete when it gets its name. */
+Test(store_open, an_empty_file_is_a_store_that_was_emptied)
 {
 	put(shelf_path(&shelf, "natd.db"), "", 0);
-	shelf_open(&shelf);
-	cr_expect_eq(store_sequence(shelf.store), 0);
+	refused(shelf.dir, -EUCLEAN, "natd --recover");
+	cr_expect_eq(size_of(shelf_path(&shelf, "natd.db")), 0);
+}
+
+Test(store_open, a_store_that_is_gone_and_left_its_log_is_damaged)
+{
+	put(shelf_path(&shelf, "natd.db-wal"), "frames", 6);
+	refused(shelf.dir, -EUCLEAN, "it is gone, and its log is there");
 }
 
 Test(store_open, a_newer_format_is_named_with_both_numbers)

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/event.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/changes.h"
+#include "cli/text.h"
+#include "core/api.h"
+
+/* a sentence of natd's, and what natctl adds to it */
+#define SENTENCE_STRLEN 1200
+
+static const char *text_at(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+static bool read_mapping(const struct event *event, const char *key, struct mapping *ret)
+{
+	json_t *json = json_object_get(event->json, key);
+
+	return json && api_decode_mapping(json, ret, NULL) == 0;
+}
+
+/* ------------------------------------------------------------ reading */
+
+/* FNV-1a; two things with one key merely wait for each other. */
+static uint64_t hash(uint64_t sum, const void *bytes, size_t len)
+{
+	const unsigned char *at = bytes;
+
+	while (len--)
+		sum = (sum ^ *at++) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+static uint64_t key_of(const struct event *event)
+{
+	const uint64_t start = UINT64_C(0xcbf29ce484222325);
+	struct mapping m;
+
+	if (!read_mapping(event, "mapping", &m))
+		return hash(start, event->word, strlen(event->word));
+	return hash(hash(hash(start, &m.protocol, sizeof(m.protocol)), &m.external.port,
+			 sizeof(m.external.port)),
+		    &m.external.addr, sizeof(m.external.addr));
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (!strcmp(word, *words))
+			return true;
+	return false;
+}
+
+int event_read(const char *line, size_t len, struct event *ret)
+{
+	static const char *const of_stream[] = { "start", "reset", "lost", "dropped",
+						 NULL };
+	static const char *const gaps[] = { "reset", "lost", NULL };
+	struct event event = { 0 };
+	json_t *seq;
+
+	event.json = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	event.word = text_at(event.json, "event");
+	seq = json_object_get(event.json, strcmp(event.word, "lost") ? "seq" : "to");
+	if (!event.word[0] || (seq && json_integer_value(seq) < 0)) {
+		json_decref(event.json);
+		return -EINVAL;
+	}
+	event.seq = (uint64_t)json_integer_value(seq);
+	event.happened = !is_one_of(event.word, of_stream);
+	event.gap = is_one_of(event.word, gaps);
+	event.key = key_of(&event);
+	*ret = event;
+	return 0;
+}
+
+void event_done(struct event *event)
+{
+	json_decref(event->json);
+	event->json = NULL;
+}
+
+/* ------------------------------------------------------------ words */
+
+static void say_mapping(const struct event *event, char *buf, size_t size)
+{
+	json_int_t ended = json_integer_value(json_object_get(event->json, "ended"));
+	char text[MAPPING_STRLEN], was[ENDPOINT_STRLEN], suffix[CHANGES_ENDED_STRLEN];
+	struct mapping m, before;
+	size_t len;
+
+	if (!read_mapping(event, "mapping", &m))
+		return;
+	len = (size_t)snprintf(buf, size, "%" PRIu64 ": %s", m.id,
+			       mapping_describe(&m, text));
+	if (read_mapping(event, "before", &before))
+		len += (size_t)snprintf(buf + len, size - len, ", was %" PRIu64 " -> %s",
+					before.id,
+					endpoint_format(&before.internal, was));
+	snprintf(buf + len, size - len, "%s",
+		 changes_ended(ended > 0 ? (uint64_t)ended : 0, suffix));
+}
+
+static void say_refused(const struct event *event, char *buf, size_t size)
+{
+	const json_t *uid = json_object_get(event->json, "uid");
+	const json_t *problem = json_object_get(event->json, "problem");
+
+	if (json_is_integer(uid))
+		snprintf(buf, size, "uid %" JSON_INTEGER_FORMAT ": %s",
+			 json_integer_value(uid), text_at(problem, "detail"));
+	else
+		snprintf(buf, size, "%s", text_at(problem, "detail"));
+}
+
+static void say_addresses(const struct event *event, char *buf, size_t size)
+{
+	static const struct {
+		const char *key, *words;
+	} lists[] = { { "added", "is new" }, { "lost", "is lost" } };
+	const json_t *addresses = json_object_get(event->json, "addresses");
+	size_t len = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		const json_t *list = json_object_get(addresses, lists[i].key);
+		const json_t *address;
+		size_t j;
+
+		json_array_foreach (list, j, address) {
+			const char *text = json_string_value(address);
+
+			if (!text || size - len < 2 * INET6_ADDRSTRLEN)
+				return;
+			len += (size_t)snprintf(buf + len, size - len, "%s%.46s %s",
+						len ? ", " : "", text, lists[i].words);
+		}
+	}
+}
+
+static void say_repair(const struct event *event, char *buf, size_t size)
+{
+	const json_t *by = json_object_get(event->json, "by");
+	const json_t *pid = json_object_get(by, "pid");
+	const char *process = text_at(by, "process");
+	const char *what = json_is_true(json_object_get(event->json, "created"))
+				   ? "deleted"
+				   : "changed";
+
+	if (json_is_integer(pid))
+		snprintf(buf, size,
+			 "the kernel's table, %s by %.64s (pid %" JSON_INTEGER_FORMAT ")",
+			 what, *process ? process : "somebody", json_integer_value(pid));
+	else
+		snprintf(buf, size, "the kernel's table, %s by %.64s", what,
+			 *process ? process : "somebody");
+}
+
+static void say_foreign(const struct event *event, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s: %s", text_at(event->json, "chain"),
+		 text_at(event->json, "state"));
+}
+
+static void say_start(const struct event *event, char *buf, size_t size)
+{
+	snprintf(buf, size, "what happens from now on, behind %" PRIu64, event->seq);
+}
+
+static void say_reset(const struct event *event, char *buf, size_t size)
+{
+	snprintf(buf, size,
+		 "natd was started anew; what happened before is not known. natctl list "
+		 "shows what is so");
+}
+
+static void say_lost(const struct event *event, char *buf, size_t size)
+{
+	const json_int_t from = json_integer_value(json_object_get(event->json, "from"));
+	const uint64_t n = event->seq - (uint64_t)from + 1;
+	char things[TEXT_PHRASE_STRLEN];
+
+	snprintf(buf, size, "%s that natd no longer has. natctl list shows what is so",
+		 text_things(n, "event", things));
+}
+
+static void say_dropped(const struct event *event, char *buf, size_t size)
+{
+	snprintf(buf, size, "natctl did not keep up, and natd went on without it");
+}
+
+static const struct {
+	const char *word;
+	void (*say)(const struct event *event, char *buf, size_t size);
+} sayings[] = {
+	{ "added", say_mapping },	  { "changed", say_mapping },
+	{ "removed", say_mapping },	  { "refused", say_refused },
+	{ "wan-address", say_addresses }, { "repaired", say_repair },
+	{ "foreign-drop", say_foreign },  { "start", say_start },
+	{ "reset", say_reset },		  { "lost", say_lost },
+	{ "dropped", say_dropped },
+};
+
+static void print_time(const struct event *event, FILE *out)
+{
+	char text[24] = "?";
+	uint64_t seconds;
+	struct tm tm;
+	time_t t;
+
+	if (api_time_parse(text_at(event->json, "time"), &seconds) < 0)
+		seconds = (uint64_t)time(NULL);
+	t = (time_t)seconds;
+	if (localtime_r(&t, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	fprintf(out, "%s  ", text);
+}
+
+void event_print(const struct event *event, FILE *out)
+{
+	char sentence[SENTENCE_STRLEN] = "", word[EVENT_LABEL_STRLEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sayings); i++)
+		if (!strcmp(sayings[i].word, event->word))
+			sayings[i].say(event, sentence, sizeof(sentence));
+	print_time(event, out);
+	snprintf(word, sizeof(word), "%s", event->word);
+	fprintf(out, "%-12s  %s\n", text_clean(word), text_clean(sentence));
+}
+
+const char *event_label(const struct event *event, char buf[static EVENT_LABEL_STRLEN])
+{
+	snprintf(buf, EVENT_LABEL_STRLEN, "%.40s %" PRIu64, event->word, event->seq);
+	return text_clean(buf);
+}
