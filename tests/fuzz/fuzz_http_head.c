@@ -3,42 +3,21 @@
 /*
  * fuzz_http_head - natctl's reading of an HTTP answer, head and body
  *
- *	clang -g -O1 -D_GNU_SOURCE -I. -fsanitize=fuzzer,address,undefined \
- *		tests/fuzz/fuzz_http_head.c cli/http_head.c cli/http_body.c
- *
  * Beside what the sanitizers see it is held that a head is never longer than what was
  * given, that values stand in their range, and that a body read byte by byte is the body
  * read at once.
  */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/http.h"
+#include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* a sum that tells other bytes, and other orders, apart */
-struct digest {
-	uint64_t sum;
-	size_t len;
-};
-
-static int digest(void *userdata, const char *bytes, size_t len)
+static int sink(void *userdata, const char *bytes, size_t len)
 {
-	struct digest *d = userdata;
-
-	for (size_t i = 0; i < len; i++)
-		d->sum = (d->sum ^ (unsigned char)bytes[i]) * 0x100000001b3;
-	d->len += len;
+	digest_add(userdata, bytes, len);
 	return 0;
-}
-
-static void hold(int true_always)
-{
-	if (!true_always)
-		abort();
 }
 
 /* Return: what http_body_feed() does in the end; @used: bytes in all */
@@ -51,7 +30,7 @@ static ssize_t read_body(const struct http_head *head, const char *bytes, size_t
 	*used = 0;
 	while (*used < len && !http_body_complete(&body)) {
 		size_t n = len - *used < step ? len - *used : step;
-		ssize_t r = http_body_feed(&body, bytes + *used, n, digest, d);
+		ssize_t r = http_body_feed(&body, bytes + *used, n, sink, d);
 
 		if (r < 0)
 			return r;

@@ -3,19 +3,20 @@
 /*
  * replay - gives a fuzz target the files of its corpus, where libFuzzer is not at hand
  *
- *	replay FOLDER
+ *	replay FOLDER|FILE
  *
- * Each file as it is, and each of its beginnings. Prints TAP: one case for each file.
+ * Each file as it is, and some of its beginnings. Prints TAP: one case for the whole, and
+ * in front of it the name of each file, so that the last one is the one that ended it.
  */
 
 #include <dirent.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
-#define INPUT_MAX 65536
+#include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define INPUT_MAX      65536
+#define BEGINNINGS_MAX 64
 
 /* From a block of its own length, so that a sanitizer sees a step beyond. */
 static int give(const uint8_t *bytes, size_t len)
@@ -24,30 +25,30 @@ static int give(const uint8_t *bytes, size_t len)
 
 	if (!copy)
 		return -1;
-	for (size_t i = 0; i < len; i++)
-		copy[i] = bytes[i];
+	memcpy(copy, bytes, len);
 	LLVMFuzzerTestOneInput(copy, len);
 	free(copy);
 	return 0;
 }
 
-static int replay(const char *folder, const char *name)
+static int replay(const char *path)
 {
 	static uint8_t bytes[INPUT_MAX];
-	char path[4096];
-	size_t len;
+	size_t len, step;
 	FILE *file;
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	printf("# %s\n", path);
+	fflush(stdout);
 	file = fopen(path, "rb");
 	if (!file)
 		return -1;
 	len = fread(bytes, 1, sizeof(bytes), file);
 	fclose(file);
-	for (size_t n = 0; r == 0 && n <= len; n++)
+	step = len / BEGINNINGS_MAX + 1;
+	for (size_t n = 0; r == 0 && n < len; n += step)
 		r = give(bytes, n);
-	return r;
+	return r < 0 ? r : give(bytes, len);
 }
 
 static int is_input(const struct dirent *entry)
@@ -55,24 +56,38 @@ static int is_input(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-int main(int argc, char **argv)
+/* Return: how many there were; -1: one could not be given. */
+static int replay_all(const char *folder)
 {
 	struct dirent **entries;
-	int failed = 0, n;
+	int n = scandir(folder, &entries, is_input, alphasort), r = 0;
 
-	n = argc == 2 ? scandir(argv[1], &entries, is_input, alphasort) : -1;
-	if (n <= 0) {
-		fprintf(stderr, "usage: replay FOLDER, with a corpus in it\n");
-		return 2;
-	}
-	printf("1..%d\n", n);
 	for (int i = 0; i < n; i++) {
-		int r = replay(argv[1], entries[i]->d_name);
+		char path[4096];
 
-		printf("%sok %d - %s\n", r < 0 ? "not " : "", i + 1, entries[i]->d_name);
-		failed |= r < 0;
+		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+		r |= replay(path);
 		free(entries[i]);
 	}
-	free(entries);
-	return failed;
+	if (n >= 0)
+		free(entries);
+	return r < 0 ? r : n;
+}
+
+int main(int argc, char **argv)
+{
+	struct stat st;
+	int n;
+
+	if (argc != 2 || stat(argv[1], &st) < 0) {
+		fprintf(stderr, "usage: replay FOLDER|FILE\n");
+		return 2;
+	}
+	puts("1..1");
+	if (S_ISDIR(st.st_mode))
+		n = replay_all(argv[1]);
+	else
+		n = replay(argv[1]) < 0 ? -1 : 1;
+	printf("%sok 1 - the corpus is replayed\n", n > 0 ? "" : "not ");
+	return n > 0 ? 0 : 1;
 }

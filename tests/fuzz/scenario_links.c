@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * scenario_links - interfaces are read, change, and are read again
+ */
+
+#include <string.h>
+
+#include "natd/links.h"
+#include "natd/log.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/kernel.h"
+
+#define MASQUERADE 0x03
+#define RENAMED	   0x04 /* the configuration is another in the end */
+
+#define TURNS_MAX 4
+
+static void on_changed(void *userdata)
+{
+}
+
+static struct config *make_config(uint8_t how)
+{
+	struct config *config = calloc(1, sizeof(*config));
+
+	hold(config);
+	config->masquerade6 = (how & MASQUERADE) % (MASQUERADE6_NO + 1);
+	strcpy(config->options.wan[0], "wan0");
+	config->options.n_wan = 1;
+	strcpy(config->options.lan[0], "lan0");
+	config->options.n_lan = 1;
+	return config;
+}
+
+static void check_list(const struct links *links)
+{
+	size_t n;
+	const struct link *list = links_list(links, &n);
+
+	hold(n == 2 && list[0].wan && !list[1].wan);
+	for (size_t i = 0; i < n; i++)
+		hold(!list[i].up || list[i].present);
+}
+
+static void check_addresses(const struct links *links)
+{
+	struct address_list wan = links_wan_addresses(links);
+	struct in6_addr some[2];
+	size_t n;
+	const struct prefix *sources = links_masquerade6(links, &n);
+
+	for (size_t i = 0; i < wan.n; i++) {
+		hold(!address_is_link_local(&wan.addrs[i]));
+		hold(i == 0 || memcmp(&wan.addrs[i - 1], &wan.addrs[i], 16) < 0);
+	}
+	for (size_t i = 0; i < n; i++)
+		hold(sources[i].len <= 128);
+	hold(links_addresses(links, "lan0", some, 2) <= 2);
+	(void)links_mtu_differs(links);
+}
+
+static void ask_routes(struct links *links)
+{
+	struct in6_addr addr;
+
+	hold(address_parse("198.51.100.7", &addr) == 0);
+	hold(links_route_is_wan(links, &addr) <= 1);
+	hold(address_parse("2001:db8::7", &addr) == 0);
+	hold(links_is_local(links, &addr) <= 1);
+}
+
+static void play(struct links *links, sd_event *event, struct config *config, uint8_t how)
+{
+	check_list(links);
+	check_addresses(links);
+	kernel_meanwhile();
+	for (int i = 0; i < TURNS_MAX; i++)
+		hold(sd_event_run(event, 0) >= 0);
+	check_list(links);
+	check_addresses(links);
+	ask_routes(links);
+	if (!(how & RENAMED))
+		return;
+	strcpy(config->options.lan[0], "lan1");
+	hold(links_configure(links, config) <= 0);
+	check_list(links);
+}
+
+void scenario_links(uint8_t how)
+{
+	struct config *config = make_config(how);
+	struct links *links = NULL;
+	sd_event *event;
+
+	log_level(LOG_EMERG);
+	hold(sd_event_new(&event) >= 0);
+	if (links_open(event, config, on_changed, NULL, &links) == 0)
+		play(links, event, config, how);
+	links_close(links);
+	sd_event_unref(event);
+	free(config);
+}
