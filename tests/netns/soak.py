@@ -22,6 +22,7 @@ HOSTS = {"lan1": ("192.168.1.10", "2001:db8:1::10", "fd00:1::10"),
 WAN4, WAN6 = "203.0.113.5", "2001:db8:f::5"
 # rare, so that lives are long enough to show growth
 KILLS = 1 / 150
+FLUSHES = 1 / 15
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -172,6 +173,11 @@ class Soak:
 
     def change(self):
         client = operations.Client("natd")
+        # or the few ports are all taken after some minutes, and little changes any more
+        if self.dice.random() < FLUSHES:
+            client.ask("POST", "/v1/flush")
+            self.model.of = {}
+            self.count("flush-all")
         for _ in range(self.dice.randrange(1, 12)):
             operations.operate(client, self.model, operations.some_change(self.dice))
             self.count("changes")
