@@ -343,3 +343,8 @@ long long number_of(json_t *json, const char *key)
 
 	return json_is_integer(number) ? json_integer_value(number) : -1;
 }
+
+json_t *first_of(json_t *json, const char *key)
+{
+	return json_array_get(json_object_get(json, key), 0);
+}

@@ -81,3 +81,12 @@ json_t *api_refused(struct api *api, const char *method_and_path, const char *bo
 
 const char *text_of(json_t *json, const char *key); /* "" where it is not there */
 long long number_of(json_t *json, const char *key); /* -1 where it is not there */
+json_t *first_of(json_t *json, const char *key);    /* of an array; borrowed, or NULL */
+
+/* changes that tests ask for */
+#define API_WEB                                                                          \
+	"{\"protocol\":\"tcp\",\"external\":{\"port\":8080},\"internal\":{\"address\":"  \
+	"\"192.168.1.10\",\"port\":80},\"name\":\"web\"}"
+#define API_DNS                                                                          \
+	"{\"protocol\":\"tcp,udp\",\"external\":{\"port\":53},\"internal\":{"            \
+	"\"address\":\"192.168.1.11\"}}"

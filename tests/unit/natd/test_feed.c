@@ -29,9 +29,6 @@ static void stop(void)
 
 TestSuite(feed, .init = start, .fini = stop, .timeout = 120);
 
-#define WEB                                                                              \
-	"{\"protocol\":\"tcp\",\"external\":{\"port\":8080},\"internal\":{\"address\":"  \
-	"\"192.168.1.10\",\"port\":80},\"name\":\"web\"}"
 #define CHAIN	 "\"chain\":\"ip a b (hook forward, policy drop)\",\"state\":\"gone\""
 #define PATIENCE 2000 /* turns of at most 10 ms */
 
@@ -152,7 +149,7 @@ Test(feed, what_is_added_and_refused_and_removed_is_told)
 
 	feed_open(&f, "/v1/events");
 	cr_expect_eq(expect_event(&f, "start"), 0);
-	json_decref(api_json(&api, "POST /v1/mappings", WEB, 201));
+	json_decref(api_json(&api, "POST /v1/mappings", API_WEB, 201));
 	json = feed_line(&f);
 	cr_expect_str_eq(text_of(json, "event"), "added");
 	cr_expect_eq(number_of(json, "seq"), 1);
@@ -181,7 +178,7 @@ Test(feed, a_fault_is_told_as_a_refusal_with_its_code)
 	feed_open(&f, "/v1/events");
 	expect_event(&f, "start");
 	api.gw->problem = &busy;
-	json_decref(api_refused(&api, "POST /v1/mappings", WEB, "busy"));
+	json_decref(api_refused(&api, "POST /v1/mappings", API_WEB, "busy"));
 	json = feed_line(&f);
 	cr_expect_str_eq(text_of(json, "event"), "refused");
 	cr_expect_str_eq(text_of(json_object_get(json, "problem"), "code"), "busy");
@@ -289,7 +286,7 @@ Test(feed, a_hundred_readers_hear_the_same)
 		expect_event(&feeds[i], "start");
 	}
 	cr_expect_eq(api.server->n_feeds, ARRAY_SIZE(feeds));
-	json_decref(api_json(&api, "POST /v1/mappings", WEB, 201));
+	json_decref(api_json(&api, "POST /v1/mappings", API_WEB, 201));
 	happen(2);
 	for (size_t i = 0; i < ARRAY_SIZE(feeds); i++) {
 		cr_expect_eq(expect_event(&feeds[i], "added"), 1);

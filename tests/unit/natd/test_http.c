@@ -29,11 +29,8 @@ static void stop(void)
 TestSuite(http, .init = start, .fini = stop, .timeout = 60);
 
 #define GET "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
-#define WEB                                                                              \
-	"{\"protocol\":\"tcp\",\"external\":{\"port\":8080},\"internal\":{\"address\":"  \
-	"\"192.168.1.10\",\"port\":80},\"name\":\"web\"}"
 
-_Static_assert(sizeof(WEB) - 1 == 104, "the requests below announce it");
+_Static_assert(sizeof(API_WEB) - 1 == 104, "the requests below announce it");
 
 static void expect_status(struct conn *conn, int status)
 {
@@ -51,7 +48,7 @@ Test(http, one_connection_serves_many_requests)
 
 	conn_open(&api, &conn);
 	for (int i = 0; i < 50; i++) {
-		conn_request(&conn, "POST /v1/mappings", NULL, WEB);
+		conn_request(&conn, "POST /v1/mappings", NULL, API_WEB);
 		expect_status(&conn, i ? 200 : 201);
 		conn_request(&conn, "GET /v1/mappings", NULL, NULL);
 		expect_status(&conn, 200);
@@ -107,7 +104,7 @@ Test(http, who_sends_many_requests_at_once_holds_up_nobody)
 Test(http, a_request_may_come_byte_by_byte)
 {
 	const char *request =
-		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 104\r\n\r\n" WEB;
+		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 104\r\n\r\n" API_WEB;
 	struct conn conn;
 
 	conn_open(&api, &conn);
@@ -129,7 +126,7 @@ Test(http, a_body_may_come_in_chunks)
 	conn_open(&api, &conn);
 	conn_say(&conn, "POST /v1/mappings HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
 			"chunked\r\n\r\n");
-	for (const char *at = WEB; *at; at++) {
+	for (const char *at = API_WEB; *at; at++) {
 		snprintf(chunk, sizeof(chunk), "1\r\n%c\r\n", *at);
 		conn_say(&conn, chunk);
 	}
@@ -149,7 +146,7 @@ Test(http, a_client_that_waits_for_100_gets_it_or_the_refusal)
 		 "POST /v1/mappings HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
 		 "Content-Length: 104\r\n\r\n");
 	expect_status(&conn, 100);
-	conn_say(&conn, WEB);
+	conn_say(&conn, API_WEB);
 	expect_status(&conn, 201);
 	conn_say(&conn, "POST /v1/nothing HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
 			"Content-Length: 104\r\n\r\n");
@@ -174,7 +171,7 @@ Test(http, a_client_that_has_said_all_is_still_answered)
 	struct conn conn;
 
 	conn_open(&api, &conn);
-	conn_request(&conn, "POST /v1/mappings", NULL, WEB);
+	conn_request(&conn, "POST /v1/mappings", NULL, API_WEB);
 	shutdown(conn.fd, SHUT_WR);
 	expect_status(&conn, 201);
 	conn_close(&conn);
@@ -322,9 +319,9 @@ Test(http, who_hangs_up_in_the_middle_of_a_request_changes_nothing)
 		"P",
 		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Le",
 		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 104\r\n\r\n",
-		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 105\r\n\r\n" WEB,
+		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 105\r\n\r\n" API_WEB,
 		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
-		"Content-Length: 200\r\n\r\n" WEB "\n{\"act",
+		"Content-Length: 200\r\n\r\n" API_WEB "\n{\"act",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
@@ -347,7 +344,7 @@ Test(http, a_body_longer_than_announced_is_the_next_requests_garbage)
 	conn_open(&api, &conn);
 	conn_say(
 		&conn,
-		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 104\r\n\r\n" WEB
+		"POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 104\r\n\r\n" API_WEB
 		"trailing\r\n\r\n");
 	expect_status(&conn, 201);
 	cr_expect(conn_is_closed(&conn));
@@ -364,7 +361,7 @@ Test(http, a_body_shorter_than_announced_is_waited_for)
 		 "POST /v1/mappings HTTP/1.1\r\nHost: x\r\nContent-Length: 104\r\n\r\n{");
 	api_settle(&api);
 	cr_expect_eq(api.gw->n_submitted, 0);
-	conn_say(&conn, &WEB[1]);
+	conn_say(&conn, &API_WEB[1]);
 	expect_status(&conn, 201);
 	conn_close(&conn);
 }
@@ -374,7 +371,7 @@ Test(http, broken_requests_harm_nobody)
 {
 	static const char whole[] =
 		"POST /v1/mappings?name=web HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n"
-		"Transfer-Encoding: chunked\r\n\r\n68\r\n" WEB "\r\n0\r\n\r\n" GET
+		"Transfer-Encoding: chunked\r\n\r\n68\r\n" API_WEB "\r\n0\r\n\r\n" GET
 		"DELETE /v1/mappings/1 HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}" GET;
 	unsigned int seed = 1;
 

@@ -26,18 +26,6 @@ static void stop(void)
 
 TestSuite(refusals, .init = start, .fini = stop, .timeout = 60);
 
-#define WEB                                                                              \
-	"{\"protocol\":\"tcp\",\"external\":{\"port\":8080},\"internal\":{\"address\":"  \
-	"\"192.168.1.10\",\"port\":80},\"name\":\"web\"}"
-#define DNS                                                                              \
-	"{\"protocol\":\"tcp,udp\",\"external\":{\"port\":53},\"internal\":{"            \
-	"\"address\":\"192.168.1.11\"}}"
-
-static json_t *first_of(json_t *json, const char *key)
-{
-	return json_array_get(json_object_get(json, key), 0);
-}
-
 Test(refusals, a_bad_id_is_refused_by_its_text)
 {
 	static const char *const bad[] = {
@@ -165,7 +153,7 @@ Test(refusals, faults_of_the_engine_are_told)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		api.gw->problem = &cases[i];
-		json_t *why = api_refused(&api, "POST /v1/mappings", WEB,
+		json_t *why = api_refused(&api, "POST /v1/mappings", API_WEB,
 					  outcome_of(cases[i].verdict)->code);
 
 		cr_expect_str_eq(text_of(why, "detail"), cases[i].detail);
@@ -206,7 +194,7 @@ Test(refusals, bad_changes_are_refused_and_change_nothing)
 		{ "nonsense", "bad-request" },
 		{ "7", "bad-request" },
 		{ "{}", "bad-request" },
-		{ WEB WEB, "bad-request" },
+		{ API_WEB API_WEB, "bad-request" },
 		{ "{\"action\":\"add\",\"action\":\"add\"}", "bad-request" },
 		{ "{\"action\":\"remove\",\"id\":1,\"colour\":1}", "bad-request" },
 		{ "{\"action\":\"remove\",\"name\":\"a\\u0000b\"}", "bad-request" },
@@ -216,7 +204,8 @@ Test(refusals, bad_changes_are_refused_and_change_nothing)
 		  "\"192.168.1.1\"}}",
 		  "bad-request" },
 		{ "[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]", "bad-request" },
-		{ "[" WEB ",{\"action\":\"remove\",\"name\":\"none\"}]", "not-found" },
+		{ "[" API_WEB ",{\"action\":\"remove\",\"name\":\"none\"}]",
+		  "not-found" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -244,7 +233,7 @@ Test(refusals, content_types_are_looked_at)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct reply reply;
 
-		api_ask(&api, "POST /v1/mappings", cases[i].type, WEB, &reply);
+		api_ask(&api, "POST /v1/mappings", cases[i].type, API_WEB, &reply);
 		cr_expect_eq(reply.status, cases[i].status, "%s: %s", cases[i].type,
 			     reply.body);
 		reply_done(&reply);
@@ -253,12 +242,12 @@ Test(refusals, content_types_are_looked_at)
 
 Test(refusals, a_conflict_names_the_holder_and_changes_nothing)
 {
-	json_decref(api_json(&api, "POST /v1/mappings", WEB, 201));
-	json_t *why =
-		api_refused(&api, "POST /v1/mappings",
-			    "[" DNS ",{\"protocol\":\"tcp\",\"external\":{\"port\":8080},"
-			    "\"internal\":{\"address\":\"192.168.1.99\"}}]",
-			    "conflict");
+	json_decref(api_json(&api, "POST /v1/mappings", API_WEB, 201));
+	json_t *why = api_refused(&api, "POST /v1/mappings",
+				  "[" API_DNS
+				  ",{\"protocol\":\"tcp\",\"external\":{\"port\":8080},"
+				  "\"internal\":{\"address\":\"192.168.1.99\"}}]",
+				  "conflict");
 
 	cr_expect_eq(number_of(why, "index"), 1);
 	cr_expect(strstr(text_of(why, "detail"), "192.168.1.10:80"));
@@ -279,11 +268,11 @@ Test(refusals, a_refusal_of_one_change_has_no_index)
 
 Test(refusals, a_holder_of_the_same_list_is_not_listed)
 {
-	json_t *why =
-		api_refused(&api, "POST /v1/mappings",
-			    "[" WEB ",{\"protocol\":\"tcp\",\"external\":{\"port\":8080},"
-			    "\"internal\":{\"address\":\"192.168.1.99\"}}]",
-			    "conflict");
+	json_t *why = api_refused(&api, "POST /v1/mappings",
+				  "[" API_WEB
+				  ",{\"protocol\":\"tcp\",\"external\":{\"port\":8080},"
+				  "\"internal\":{\"address\":\"192.168.1.99\"}}]",
+				  "conflict");
 	json_t *holder;
 	size_t i;
 
@@ -330,7 +319,7 @@ Test(refusals, a_full_table_takes_no_more)
 
 	table_free(api.gw->table);
 	api.gw->table = table_new(1, seed);
-	json_t *why = api_refused(&api, "POST /v1/mappings", DNS, "table-full");
+	json_t *why = api_refused(&api, "POST /v1/mappings", API_DNS, "table-full");
 
 	cr_expect_eq(table_size(api.gw->table), 0);
 	json_decref(why);

@@ -26,18 +26,6 @@ static void stop(void)
 
 TestSuite(resources, .init = start, .fini = stop, .timeout = 60);
 
-#define WEB                                                                              \
-	"{\"protocol\":\"tcp\",\"external\":{\"port\":8080},\"internal\":{\"address\":"  \
-	"\"192.168.1.10\",\"port\":80},\"name\":\"web\"}"
-#define DNS                                                                              \
-	"{\"protocol\":\"tcp,udp\",\"external\":{\"port\":53},\"internal\":{"            \
-	"\"address\":\"192.168.1.11\"}}"
-
-static json_t *first_of(json_t *json, const char *key)
-{
-	return json_array_get(json_object_get(json, key), 0);
-}
-
 Test(resources, an_empty_list_is_an_empty_array)
 {
 	json_t *list = api_json(&api, "GET /v1/mappings", NULL, 200);
@@ -49,7 +37,7 @@ Test(resources, an_empty_list_is_an_empty_array)
 
 Test(resources, what_was_added_is_listed_as_asked_by_whom_and_when)
 {
-	json_t *answer = api_json(&api, "POST /v1/mappings", WEB, 201);
+	json_t *answer = api_json(&api, "POST /v1/mappings", API_WEB, 201);
 	json_t *list = api_json(&api, "GET /v1/mappings", NULL, 200);
 	json_t *m = json_array_get(list, 0);
 	uint64_t created, now = (uint64_t)time(NULL);
@@ -89,8 +77,8 @@ Test(resources, live_fields_are_the_counts_and_null_where_nobody_knows)
 
 Test(resources, asking_again_is_200_and_unchanged)
 {
-	json_decref(api_json(&api, "POST /v1/mappings", WEB, 201));
-	json_t *answer = api_json(&api, "POST /v1/mappings", WEB, 200);
+	json_decref(api_json(&api, "POST /v1/mappings", API_WEB, 201));
+	json_t *answer = api_json(&api, "POST /v1/mappings", API_WEB, 200);
 
 	cr_expect_str_eq(text_of(answer, "verdict"), "unchanged");
 	cr_expect_eq(number_of(first_of(answer, "mappings"), "id"), 1);
@@ -100,7 +88,7 @@ Test(resources, asking_again_is_200_and_unchanged)
 Test(resources, both_protocols_are_one_answer_with_two_mappings)
 {
 	api.gw->ended = 3;
-	json_t *answer = api_json(&api, "POST /v1/mappings", DNS, 201);
+	json_t *answer = api_json(&api, "POST /v1/mappings", API_DNS, 201);
 
 	cr_expect_eq(json_array_size(json_object_get(answer, "mappings")), 2);
 	cr_expect_eq(number_of(answer, "ended"), 3);
@@ -114,7 +102,7 @@ Test(resources, one_of_two_protocols_missing_is_added)
 			 "{\"protocol\":\"udp\",\"external\":{\"port\":53},\"internal\":"
 			 "{\"address\":\"192.168.1.11\"}}",
 			 201));
-	json_t *answer = api_json(&api, "POST /v1/mappings", DNS, 201);
+	json_t *answer = api_json(&api, "POST /v1/mappings", API_DNS, 201);
 
 	cr_expect_str_eq(text_of(answer, "verdict"), "added");
 	cr_expect_eq(json_array_size(json_object_get(answer, "mappings")), 2);
@@ -124,9 +112,10 @@ Test(resources, one_of_two_protocols_missing_is_added)
 Test(resources, a_list_is_answered_in_its_order)
 {
 	api.gw->ended = 4;
-	json_t *answer = api_json(
-		&api, "POST /v1/mappings",
-		"[" WEB "," DNS ",{\"action\":\"remove\",\"name\":\"web\"}]", 201);
+	json_t *answer = api_json(&api, "POST /v1/mappings",
+				  "[" API_WEB "," API_DNS
+				  ",{\"action\":\"remove\",\"name\":\"web\"}]",
+				  201);
 	json_t *results = json_object_get(answer, "results");
 
 	cr_assert_eq(json_array_size(results), 3);
@@ -152,7 +141,7 @@ Test(resources, an_empty_list_of_changes_is_done_at_once)
 
 Test(resources, a_list_of_one_is_a_list)
 {
-	json_t *answer = api_json(&api, "POST /v1/mappings", "[" WEB "]", 201);
+	json_t *answer = api_json(&api, "POST /v1/mappings", "[" API_WEB "]", 201);
 
 	cr_expect_eq(json_array_size(json_object_get(answer, "results")), 1);
 	json_decref(answer);
@@ -160,7 +149,7 @@ Test(resources, a_list_of_one_is_a_list)
 
 Test(resources, one_mapping_is_got_and_deleted_by_its_id)
 {
-	json_decref(api_json(&api, "POST /v1/mappings", WEB, 201));
+	json_decref(api_json(&api, "POST /v1/mappings", API_WEB, 201));
 	json_t *m = api_json(&api, "GET /v1/mappings/1", NULL, 200);
 	json_t *gone = api_json(&api, "DELETE /v1/mappings/1", NULL, 200);
 
@@ -207,7 +196,7 @@ Test(resources, filters_take_what_fits)
 	};
 
 	json_decref(api_json(&api, "POST /v1/mappings",
-			     "[" WEB "," DNS
+			     "[" API_WEB "," API_DNS
 			     ",{\"protocol\":\"tcp\",\"external\":{\"port\":"
 			     "443},\"internal\":{\"address\":\"2001:db8::1\"}}]",
 			     201));
@@ -276,7 +265,7 @@ Test(resources, reload_answers_now_or_later)
 Test(resources, flush_leaves_the_files_unless_told)
 {
 	fake_gateway_declare(api.gw, "web", 8080, 12);
-	json_decref(api_json(&api, "POST /v1/mappings", DNS, 201));
+	json_decref(api_json(&api, "POST /v1/mappings", API_DNS, 201));
 	json_t *done = api_json(&api, "POST /v1/flush", NULL, 200);
 
 	cr_expect_eq(json_array_size(json_object_get(done, "results")), 2);

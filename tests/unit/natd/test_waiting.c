@@ -27,9 +27,6 @@ static void stop(void)
 TestSuite(waiting, .init = start, .fini = stop, .timeout = 60);
 
 #define GET "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
-#define WEB                                                                              \
-	"{\"protocol\":\"tcp\",\"external\":{\"port\":8080},\"internal\":{\"address\":"  \
-	"\"192.168.1.10\",\"port\":80},\"name\":\"web\"}"
 
 static void expect_status(struct conn *conn, int status)
 {
@@ -44,7 +41,7 @@ static void expect_status(struct conn *conn, int status)
 static void ask_and_wait(struct conn *conn)
 {
 	conn_open(&api, conn);
-	conn_request(conn, "POST /v1/mappings", NULL, WEB);
+	conn_request(conn, "POST /v1/mappings", NULL, API_WEB);
 	api_settle(&api);
 	cr_assert_eq(api.gw->engine.n_waiting, 1);
 }
@@ -72,7 +69,7 @@ Test(waiting, the_next_request_waits_for_the_answer_of_the_one_before)
 
 	api.gw->on_demand = true;
 	conn_open(&api, &conn);
-	conn_request(&conn, "POST /v1/mappings", NULL, WEB);
+	conn_request(&conn, "POST /v1/mappings", NULL, API_WEB);
 	conn_say(&conn, GET);
 	api_settle(&api);
 	engine_turn(&api.gw->engine);
@@ -102,7 +99,7 @@ Test(waiting, a_server_that_ends_while_clients_wait_hangs_up)
 	api.gw->on_demand = true;
 	ask_and_wait(&conn[0]);
 	conn_open(&api, &conn[1]);
-	conn_request(&conn[1], "POST /v1/mappings", "application/x-ndjson", WEB);
+	conn_request(&conn[1], "POST /v1/mappings", "application/x-ndjson", API_WEB);
 	api_settle(&api);
 	cr_assert_eq(api.gw->engine.n_waiting, 2);
 	server_free(api.server);
