@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The soak: a second's work is some random changes, perhaps a fault, then the comparison of
 list, store and kernel, and a client's bytes through a sample of the forwards. Beside it
-runs a flood. Runs on the gateway, and starts and kills natd itself."""
+runs a flood. Runs on the gateway, and starts and kills natd itself. Growth is what is there
+at the end above what was there when natd's ring of events had just filled up."""
 import argparse
 import ctypes
+import json
 import os
 import random
 import selectors
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -20,9 +23,14 @@ import operations
 HOSTS = {"lan1": ("192.168.1.10", "2001:db8:1::10", "fd00:1::10"),
          "lan2": ("192.168.1.11", "2001:db8:1::11")}
 WAN4, WAN6 = "203.0.113.5", "2001:db8:f::5"
-# rare, so that lives are long enough to show growth
-KILLS = 1 / 150
-FLUSHES = 1 / 15
+# in the first sixth only: behind it is one life, long enough to fill up and to stay so
+KILLS = 1 / 15
+KILLING = 1 / 6
+FLUSHES = 1 / 5
+# how many natd keeps for /v1/events
+EVENTS_KEPT = 4096
+# from here on a run must fill that up in its first third
+LONG = 900
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -121,7 +129,7 @@ class Natd:
 
     def __init__(self):
         self.process, self.start_number = None, 0
-        self.figures = []
+        self.figures, self.first_event = [], 0
         self.start()
 
     def start(self):
@@ -133,6 +141,7 @@ class Natd:
         self.start_number += 1
         if not until(10, self.connects):
             sys.exit("natd does not answer after its start")
+        self.first_event = self.last_event()
 
     def connects(self):
         try:
@@ -140,6 +149,14 @@ class Natd:
             return True
         except OSError:
             return False
+
+    def last_event(self):
+        """The number of the newest event."""
+        client = operations.Client("natd")
+        client.request("GET", "/v1/events")
+        number = json.loads(client.getresponse().readline())["seq"]
+        client.close()
+        return number
 
     def kill(self):
         self.process.kill()
@@ -154,11 +171,29 @@ class Natd:
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
 
-    def note(self):
+    def note(self, second):
         pid = self.process.pid
         with open(f"/proc/{pid}/status", encoding="ascii") as status:
             anon = next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
-        self.figures.append((self.start_number, anon, len(os.listdir(f"/proc/{pid}/fd"))))
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        self.figures.append(Figures(self.start_number, second, anon, descriptors, store_size(),
+                                    self.last_event() - self.first_event))
+
+
+class Figures:
+    """What natd had in one second; @life: how often it had been started."""
+
+    def __init__(self, life, second, anon, descriptors, store, events):
+        self.life, self.second, self.events = life, second, events
+        self.anon, self.descriptors, self.store = anon, descriptors, store
+
+    def __str__(self):
+        return (f"second {self.second}: {self.anon} kB anonymous, {self.descriptors} descriptors,"
+                f" store {self.store} kB, {self.events} events")
+
+
+def store_size():
+    return sum(os.stat(entry).st_size for entry in os.scandir("/run/state")) // 1024
 
 
 class Soak:
@@ -178,7 +213,7 @@ class Soak:
             client.ask("POST", "/v1/flush")
             self.model.of = {}
             self.count("flush-all")
-        for _ in range(self.dice.randrange(1, 12)):
+        for _ in range(self.dice.randrange(1, 100)):
             operations.operate(client, self.model, operations.some_change(self.dice))
             self.count("changes")
         client.close()
@@ -186,10 +221,10 @@ class Soak:
     def run(self, *command):
         subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def fault(self):
+    def fault(self, killing):
         name = self.dice.choice(("flush", "reload", "conntrack", "garbage", "address",
                                  "element", "none", "none"))
-        if self.dice.random() < KILLS:
+        if killing and self.dice.random() < KILLS:
             name = "kill"
         self.count(name)
         getattr(self, "fault_" + name)()
@@ -248,23 +283,43 @@ class Soak:
                 sys.exit(f"{protocol} {address} {port}: {got} answered, wanted {wanted} ({host})")
             self.count("answers")
 
-    def second(self):
+    def second(self, second, killing):
         began = time.monotonic()
         self.change()
-        self.fault()
+        self.fault(killing)
         self.compare()
         self.traffic()
-        self.natd.note()
+        self.natd.note(second)
         time.sleep(max(0, 1 - (time.monotonic() - began)))
 
-    def growth(self):
-        """Within each life of natd: what it has at the end above what it had when warm."""
-        lives = {}
-        for number, anon, descriptors in self.natd.figures:
-            lives.setdefault(number, []).append((anon, descriptors))
-        long = [life for life in lives.values() if len(life) >= 8]
-        return (max((life[-1][0] - life[len(life) // 2][0] for life in long), default=0),
-                max((life[-1][1] - life[len(life) // 2][1] for life in long), default=0))
+    def settled(self):
+        """The figures of the last life from when the events were full; where they never were,
+        of its second half."""
+        last = [f for f in self.natd.figures if f.life == self.natd.start_number]
+        return [f for f in last if f.events >= EVENTS_KEPT] or last[len(last) // 2:]
+
+
+def growth(figures, what):
+    """Medians: a moment's client or answer is no growth."""
+    n = len(figures) // 10 + 1
+    values = [getattr(f, what) for f in figures]
+    return statistics.median(values[-n:]) - statistics.median(values[:n])
+
+
+def judge(soak, seconds):
+    figures = soak.settled()
+    full = figures[0].events >= EVENTS_KEPT
+    anon, descriptors = growth(figures, "anon"), growth(figures, "descriptors")
+    print(f"{len(soak.natd.figures)} rounds, {soak.done}", "at first, "
+          + str(soak.natd.figures[0]), f"the events {'' if full else 'never '}full, {figures[0]}",
+          f"halfway from there, {figures[len(figures) // 2]}", f"at the end, {figures[-1]}",
+          f"growth from there: {anon:g} kB, {descriptors:g} descriptors;"
+          f" most at once {max(f.anon for f in figures)} kB,"
+          f" {max(f.descriptors for f in figures)} descriptors", sep="\n", flush=True)
+    if seconds >= LONG and (not full or figures[0].second > seconds / 3):
+        sys.exit("the events were not full in the first third, so this shows little")
+    if anon > (256 if full else 1024) or descriptors > 1:
+        sys.exit("natd grows")
 
 
 def main():
@@ -279,20 +334,13 @@ def main():
     flooding = threading.Thread(target=flood, args=(stop,), daemon=True)
     soak = Soak(args.seed)
     flooding.start()
-    end = time.monotonic() + args.seconds
-    seconds = 0
-    while time.monotonic() < end:
-        soak.second()
-        seconds += 1
+    began = time.monotonic()
+    while (second := time.monotonic() - began) < args.seconds:
+        soak.second(int(second), second < args.seconds * KILLING)
     stop.set()
     flooding.join()
-    anon, descriptors = soak.growth()
     soak.natd.stop()
-    print(f"{seconds} rounds, {soak.done}; natd's anonymous memory {soak.natd.figures[0][1]} kB"
-          f" at first, {soak.natd.figures[-1][1]} kB at the end; growth in the second half of a"
-          f" life: {anon} kB, {descriptors} descriptors", flush=True)
-    if anon > 1024 or descriptors > 2:
-        sys.exit("natd grows")
+    judge(soak, args.seconds)
 
 
 if __name__ == "__main__":
