@@ -150,6 +150,7 @@ static void print_end(const struct reader *reader, const json_t *json)
 		printf("%s made together%s\n",
 		       text_things((uint64_t)changes, "change", things),
 		       changes_ended((uint64_t)ended, suffix));
+	changes_warn(reader->session, json);
 }
 
 static int take_line(void *userdata, const char *line, size_t len)

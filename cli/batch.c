@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,7 +133,8 @@ static int run_atomic(struct session *session, FILE *file, const char *path)
 
 int batch_run(struct session *session, const char *path, bool atomic)
 {
-	FILE *file = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+	bool own = strcmp(path, "-") != 0;
+	FILE *file = own ? fopen(path, "re") : stdin;
 	int status;
 
 	if (!file)
@@ -140,7 +142,7 @@ int batch_run(struct session *session, const char *path, bool atomic)
 				     strerror(errno));
 	status =
 		atomic ? run_atomic(session, file, path) : run_lines(session, file, path);
-	if (file != stdin)
+	if (own)
 		fclose(file);
 	return status;
 }

@@ -23,6 +23,15 @@ const char *changes_ended(uint64_t ended, char buf[static CHANGES_ENDED_STRLEN])
 	return buf;
 }
 
+void changes_warn(const struct session *session, const json_t *answer)
+{
+	if (json_is_true(json_object_get(answer, "pending")))
+		session_fault(session,
+			      "connections of what was changed may go on: natd could not "
+			      "end them. It tries again with the next change; natctl "
+			      "resync makes it try now.");
+}
+
 static const char *verdict_words(const char *code)
 {
 	enum verdict verdict;
@@ -76,15 +85,17 @@ int changes_print(const struct session *session, json_t *answer)
 	int r = 0;
 	size_t i;
 
-	if (!results)
-		return print_result(session, answer);
-	if (!json_is_array(results))
+	if (results && !json_is_array(results))
 		return -EINVAL;
+	if (!results)
+		r = print_result(session, answer);
 	json_array_foreach (results, i, result) {
 		r = print_result(session, result);
 		if (r < 0)
 			break;
 	}
+	if (r == 0)
+		changes_warn(session, answer);
 	return r;
 }
 

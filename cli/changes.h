@@ -19,6 +19,10 @@ int changes_make(struct session *session, const struct change *changes, size_t n
 /** changes_print() - a session_print for the answer to one change, or to a list */
 int changes_print(const struct session *session, json_t *answer);
 
+/** changes_warn() - where @answer says that connections may go on, so does natctl, in
+ * every manner of output but --json */
+void changes_warn(const struct session *session, const json_t *answer);
+
 /** changes_ended() - ", 3 connections ended", or nothing; returns @buf */
 #define CHANGES_ENDED_STRLEN 96
 const char *changes_ended(uint64_t ended, char buf[static CHANGES_ENDED_STRLEN]);

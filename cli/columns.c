@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/columns.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <libsmartcols/libsmartcols.h>
@@ -61,6 +62,7 @@ static char *join(const struct columns *table, const char *const *cells)
 	size_t len = 0;
 	char *row, *at;
 
+	assert(table->n > 0);
 	for (size_t i = 0; i < table->n; i++)
 		len += strlen(cells[i]) + 1;
 	row = at = malloc(len);

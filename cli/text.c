@@ -2,7 +2,6 @@
 #include "cli/text.h"
 
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,31 +88,6 @@ size_t text_distance(const char *a, const char *b)
 		}
 	}
 	return rows[n % 3][m];
-}
-
-const char *text_count(uint64_t n, char buf[static TEXT_COUNT_STRLEN])
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
-	size_t at = 0;
-
-	for (int i = 0; i < len; i++) {
-		if (i && (len - i) % 3 == 0)
-			buf[at++] = ',';
-		buf[at++] = digits[i];
-	}
-	buf[at] = '\0';
-	return buf;
-}
-
-const char *text_things(uint64_t n, const char *thing,
-			char buf[static TEXT_PHRASE_STRLEN])
-{
-	char count[TEXT_COUNT_STRLEN];
-
-	snprintf(buf, TEXT_PHRASE_STRLEN, "%s %.30s%s", n ? text_count(n, count) : "no",
-		 thing, n == 1 ? "" : "s");
-	return buf;
 }
 
 const char *text_age(uint64_t seconds, char buf[static TEXT_PHRASE_STRLEN])

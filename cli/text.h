@@ -5,8 +5,7 @@
  * text - words and numbers for people
  */
 
-#include <stddef.h>
-#include <stdint.h>
+#include "core/text.h"
 
 /**
  * text_clean() - make @text harmless to a terminal, in place
@@ -19,16 +18,6 @@ char *text_clean(char *text);
 /** text_distance() - how many letters to add, drop, change or swap with the next to get
  * from @a to @b; SIZE_MAX for words too long to be compared */
 size_t text_distance(const char *a, const char *b);
-
-/* "18,446,744,073,709,551,615" and NUL */
-#define TEXT_COUNT_STRLEN 28
-/** text_count() - "65,535"; returns @buf */
-const char *text_count(uint64_t n, char buf[static TEXT_COUNT_STRLEN]);
-
-#define TEXT_PHRASE_STRLEN 64
-/** text_things() - "no connections", "1 connection", "12 connections"; returns @buf */
-const char *text_things(uint64_t n, const char *thing,
-			char buf[static TEXT_PHRASE_STRLEN]);
 
 /** text_age() - "3 days", the largest unit that fits; returns @buf */
 const char *text_age(uint64_t seconds, char buf[static TEXT_PHRASE_STRLEN]);

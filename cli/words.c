@@ -36,7 +36,9 @@ static int take_word(struct cutter *c)
 			r = take_quoted(c, *c->at);
 			continue;
 		}
-		if (*c->at == '\\' && !*++c->at)
+		if (*c->at == '\\')
+			c->at++;
+		if (!*c->at)
 			return flaw_set(c->why, "a backslash ends the line. Write a "
 						"command on one line.");
 		*c->put++ = *c->at++;

@@ -39,12 +39,24 @@ static void scan_byte(struct scan *s, char c)
 	}
 }
 
+/* A bracket within a string counts as well: these are no fewer than there are levels. */
+static size_t count_brackets(const char *bytes, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += (bytes[i] == '[') + (bytes[i] == '{');
+	return n;
+}
+
 /* Before parsing, since the parser recurses. What is no JSON may be miscounted here: then
  * the parser stops at the same place or before. */
 static int check_depth(const char *bytes, size_t len, struct problem *why)
 {
 	struct scan s = { .line = 1 };
 
+	if (count_brackets(bytes, len) <= API_DEPTH_MAX)
+		return 0;
 	for (size_t i = 0; i < len; i++) {
 		scan_byte(&s, bytes[i]);
 		if (s.depth > API_DEPTH_MAX) {

@@ -78,6 +78,18 @@ static int check_keys(json_t *json, const char *prefix, const char *const *keys,
 	return 0;
 }
 
+static bool all_among(json_t *json, const char *const *keys)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (json, key, value) {
+		if (!is_among(key, keys))
+			return false;
+	}
+	return true;
+}
+
 /* A key that is only of use in the other kind of change is told apart from a misspelt. */
 static int check_change_keys(json_t *json, enum change_kind kind, struct problem *why)
 {
@@ -87,6 +99,8 @@ static int check_change_keys(json_t *json, enum change_kind kind, struct problem
 	const char *key;
 	json_t *value;
 
+	if (all_among(json, keys))
+		return 0;
 	json_object_foreach (json, key, value) {
 		if (!is_among(key, keys) && is_among(key, others))
 			return refuse(why, "key \"%s\" has no place in a change that %s.",

@@ -33,14 +33,9 @@ static void put_text(struct out *out, const char *text)
 
 static void put_number(struct out *out, uint64_t n)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[TEXT_DIGITS_MAX];
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	put(out, digits + at, sizeof(digits) - at);
+	put(out, digits, (size_t)(text_digits(n, digits) - digits));
 }
 
 static void put_known(struct out *out, int64_t value)
@@ -70,15 +65,7 @@ static void put_address(struct out *out, const struct in6_addr *addr)
 		put_text(out, "null");
 		return;
 	}
-	if (!address_is_ipv4(addr)) {
-		put_string(out, address_format(addr, text));
-		return;
-	}
-	for (int i = 12; i < 16; i++) {
-		put(out, i == 12 ? "\"" : ".", 1);
-		put_number(out, addr->s6_addr[i]);
-	}
-	put(out, "\"", 1);
+	put_string(out, address_format(addr, text));
 }
 
 static void put_endpoint(struct out *out, const struct endpoint *e)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/endpoint.h"
+#include "core/text.h"
 
 const struct in6_addr address_any4 = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
 const struct in6_addr address_any6 = IN6ADDR_ANY_INIT;
@@ -37,10 +38,19 @@ int address_parse(const char *text, struct in6_addr *ret)
 	return 0;
 }
 
+/* Long lists are written with it, and inet_ntop() goes by way of printf(). */
+static void ipv4_format(const uint8_t bytes[static 4], char *at)
+{
+	for (size_t i = 0; i < 4; i++) {
+		at = text_digits(bytes[i], at);
+		*at++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *address_format(const struct in6_addr *addr, char buf[static INET6_ADDRSTRLEN])
 {
 	if (address_is_ipv4(addr))
-		inet_ntop(AF_INET, ipv4_bytes(addr), buf, INET6_ADDRSTRLEN);
+		ipv4_format(ipv4_bytes(addr), buf);
 	else
 		inet_ntop(AF_INET6, addr, buf, INET6_ADDRSTRLEN);
 	return buf;

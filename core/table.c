@@ -6,7 +6,8 @@
  * A mapping is one allocation with room for its places in four hash indexes and in a
  * list in order of id, so that putting it in or taking it out cannot fail. Buckets are
  * allocated once, for the capacity. Keys that a client can choose are hashed with a
- * secret; ids count up and need no hash.
+ * secret. Ids count up and need no hash. Nor do ports: nobody can make many of them meet,
+ * since there are so few, and those of a range lie side by side.
  *
  * The two generations differ by two bits of a node (table_private.h). Both share the
  * chains; a key occurs at most once in each generation, so a chain is at most twice as
@@ -32,6 +33,11 @@ static struct link **bucket(const struct table *table, enum index index, uint64_
 	return &table->buckets[(size_t)index * (table->mask + 1) + (hash & table->mask)];
 }
 
+static uint64_t number_of_port(uint8_t protocol, uint16_t port)
+{
+	return 2 * (uint64_t)port + (protocol == IPPROTO_UDP);
+}
+
 static struct link **bucket_by_external(const struct table *table, uint8_t protocol,
 					const struct endpoint *external)
 {
@@ -41,6 +47,9 @@ static struct link **bucket_by_external(const struct table *table, uint8_t proto
 		uint16_t protocol;
 	} key = { external->addr, external->port, protocol };
 
+	if (address_is_any(&external->addr))
+		return bucket(table, BY_EXTERNAL,
+			      number_of_port(protocol, external->port));
 	return bucket(table, BY_EXTERNAL, siphash13(table->seed, &key, sizeof(key)));
 }
 
@@ -63,9 +72,7 @@ static struct link **bucket_by_name(const struct table *table, const char *name,
 static struct link **bucket_by_port(const struct table *table, uint8_t protocol,
 				    uint16_t port)
 {
-	const uint16_t key[2] = { port, protocol };
-
-	return bucket(table, BY_PORT, siphash13(table->seed, key, sizeof(key)));
+	return bucket(table, BY_PORT, number_of_port(protocol, port));
 }
 
 static struct node *node_at(struct link *link, enum index index)
@@ -89,6 +96,27 @@ struct node *table_node(const struct table *table, uint8_t protocol,
 			return node;
 	}
 	return NULL;
+}
+
+/* One pass for each thing that has to come before the next can be asked for. */
+void table_expect(const struct table *table, const struct table_key *keys, size_t n)
+{
+	struct link **buckets[TABLE_EXPECT_MAX];
+	struct link *at;
+
+	assert(n <= TABLE_EXPECT_MAX);
+	for (size_t i = 0; i < n; i++) {
+		buckets[i] =
+			bucket_by_external(table, keys[i].protocol, &keys[i].external);
+		__builtin_prefetch(buckets[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		at = *buckets[i];
+		if (!at)
+			continue;
+		__builtin_prefetch(at);
+		__builtin_prefetch(node_at(at, BY_EXTERNAL));
+	}
 }
 
 struct node *table_node_by_id(const struct table *table, uint64_t id,

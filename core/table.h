@@ -52,6 +52,24 @@ int table_load(struct table *table, const struct mapping *m);
 /* Borrowed pointers, good until the next table_commit() or plan_free(); or NULL. */
 const struct mapping *table_find(const struct table *table, uint8_t protocol,
 				 const struct endpoint *external);
+
+#define TABLE_EXPECT_MAX 64
+
+/** struct table_key - what table_find() asks for */
+struct table_key {
+	struct endpoint external;
+	uint8_t protocol;
+};
+
+/**
+ * table_expect() - these are going to be asked for
+ * @n: at most TABLE_EXPECT_MAX
+ *
+ * Changes nothing but time: in a large table every search waits for main memory, and so
+ * they wait together.
+ */
+void table_expect(const struct table *table, const struct table_key *keys, size_t n);
+
 const struct mapping *table_find_id(const struct table *table, uint64_t id);
 const struct mapping *table_find_name(const struct table *table, const char *name,
 				      uint8_t protocol);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
+
 #define SMALLEST 256
 /* most mappings are shorter: 300 bytes with the live fields */
 #define MAPPING_ROOM 512
@@ -44,6 +46,14 @@ void buffer_add(struct buffer *buffer, const char *bytes, size_t n)
 void buffer_put(struct buffer *buffer, const char *text)
 {
 	buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_number(struct buffer *buffer, uint64_t n)
+{
+	char *at = buffer_room(buffer, TEXT_DIGITS_MAX);
+
+	if (at)
+		buffer->len += (size_t)(text_digits(n, at) - at);
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

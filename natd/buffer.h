@@ -24,6 +24,8 @@ struct buffer {
 char *buffer_room(struct buffer *buffer, size_t n);
 void buffer_add(struct buffer *buffer, const char *bytes, size_t n);
 void buffer_put(struct buffer *buffer, const char *text);
+/** buffer_number() - decimal: what long lists have in every line */
+void buffer_number(struct buffer *buffer, uint64_t n);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /** buffer_mapping() - @state as for api_write_mapping() */

@@ -33,7 +33,8 @@ struct config_forward {
 
 /**
  * struct config
- * @options: all set but mss_mode, which is the gateway's to decide from @mss_setting
+ * @options: all set but mss_mode and ula_may_leave, which the gateway decides from
+ *           @mss_setting and @masquerade6
  */
 struct config {
 	char path[4096];

@@ -26,7 +26,9 @@ static int refuse(struct scanner *s, unsigned int line, const char *what)
 
 static char ahead(const struct scanner *s)
 {
-	return s->at + 1 < s->len ? s->text[s->at + 1] : '\0';
+	if (s->at + 1 >= s->len)
+		return '\0';
+	return s->text[s->at + 1];
 }
 
 /* A control character is refused everywhere: nobody types it, and it hides what follows.

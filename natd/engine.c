@@ -88,26 +88,40 @@ static void answer_fault(struct request *request, const struct problem *problem)
 	request_free(request);
 }
 
-/* The requests are freed; their plan lives on with the caller. */
-static void answer_plan(struct request **requests, size_t n, const struct plan *plan)
-{
-	size_t *ended;
+/* of one request */
+struct tally {
+	size_t effects, ended;
+};
 
-	ended = calloc(n, sizeof(*ended));
-	for (size_t i = 0; ended && i < plan_size(plan); i++)
-		ended[plan_effect_at(plan, i)->request] += plan_effect_at(plan, i)->ended;
+/*
+ * The requests are freed; their plan lives on with the caller. @pending: connections that
+ * it made stale may go on. Without memory nobody knows whose.
+ */
+static void answer_plan(struct request **requests, size_t n, const struct plan *plan,
+			bool pending)
+{
+	struct tally *tallies;
+
+	tallies = calloc(n, sizeof(*tallies));
+	for (size_t i = 0; tallies && i < plan_size(plan); i++) {
+		const struct effect *effect = plan_effect_at(plan, i);
+
+		tallies[effect->request].effects++;
+		tallies[effect->request].ended += effect->ended;
+	}
 	for (size_t i = 0; i < n; i++) {
 		const struct answer answer = {
 			.plan = plan,
 			.changes = &requests[i]->list,
 			.request = i,
-			.ended = ended ? ended[i] : 0,
+			.ended = tallies ? tallies[i].ended : 0,
+			.pending = pending && (!tallies || tallies[i].effects),
 		};
 
 		requests[i]->done(requests[i]->userdata, &answer);
 		request_free(requests[i]);
 	}
-	free(ended);
+	free(tallies);
 }
 
 void engine_free(struct engine *e)
@@ -381,7 +395,7 @@ static int serve(struct engine *e, struct request **requests, size_t n,
 			return r;
 		commit(e, plan);
 	}
-	answer_plan(requests, n, plan);
+	answer_plan(requests, n, plan, plan_size(plan) && e->parts.endings_owed);
 	KILL_POINT(KILL_ANSWERED);
 	return 0;
 }

@@ -38,6 +38,7 @@ struct engine;
  * @plan:    NULL with @problem; else plan_refused(), plan_results() for @request
  * @changes: with @plan: what was asked, for the sentence of a refusal
  * @ended:   connections ended because of this request
+ * @pending: ending them failed; some may go on until it is tried again
  *
  * All borrowed for the time of the callback.
  */
@@ -47,6 +48,7 @@ struct answer {
 	const struct change_list *changes;
 	size_t request;
 	size_t ended;
+	bool pending;
 };
 
 typedef void (*engine_answer)(void *userdata, const struct answer *answer);

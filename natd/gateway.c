@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "core/text.h"
 #include "natd/kill_point.h"
 #include "natd/log.h"
 #include "natd/sysctl.h"
@@ -43,6 +44,7 @@ void gateway_options(const struct gateway *gw, const struct config *config,
 {
 	/* byte for byte: options are compared with memcmp() */
 	memcpy(ret, &config->options, sizeof(*ret));
+	ret->ula_may_leave = config->masquerade6 == MASQUERADE6_NO;
 	switch (config->mss_setting) {
 	case MSS_SETTING_OFF:
 		ret->mss_mode = MSS_OFF;
@@ -150,6 +152,7 @@ static int follow_links(struct gateway *gw)
 	int r;
 
 	gateway_options(gw, gw->config, &options);
+	/* NOLINTNEXTLINE(bugprone-*,cert-*): see gateway_options() */
 	if (!memcmp(&options, &gw->options, sizeof(options)) && gw->in_force) {
 		r = ruleset_set_addresses(gw->ruleset, &addresses, &why);
 		if (r == 0) {
@@ -158,9 +161,13 @@ static int follow_links(struct gateway *gw)
 		}
 	}
 	r = gateway_sync(gw, &report, &why);
-	if (r < 0)
-		log_error("The kernel's table cannot follow the interfaces: %s (%s).",
-			  why.text, strerror(-r));
+	if (r < 0) {
+		log_error(
+			"The kernel's table cannot follow the interfaces: %s (%s). It is "
+			"tried again until it can.",
+			why.text, strerror(-r));
+		gateway_catch_up(gw);
+	}
 	return r;
 }
 
@@ -241,7 +248,9 @@ int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct pro
 	int r;
 
 	*report = (struct ruleset_report){ 0 };
-	r = sync_kernel(gw, &strays, report, &fault);
+	r = links_configure(gw->links, gw->config);
+	if (r == 0)
+		r = sync_kernel(gw, &strays, report, &fault);
 	if (r == 0) {
 		gateway_end_owed(gw, &strays);
 		gateway_tell_repair(gw, report, &(struct culprit){ 0 });
@@ -327,20 +336,21 @@ static void log_start(const struct gateway *gw, const struct ruleset_report *rep
 {
 	const char *protection =
 		ruleset_protection(gw->ruleset) == PROTECTION_OWNED ? "owned" : "watched";
+	char mappings[TEXT_PHRASE_STRLEN];
 
 	if (report->created)
-		log_notice("The kernel had no table; made it (%s) with %zu mappings.",
-			   protection, report->added);
+		log_notice("The kernel had no table; made it (%s) with %s.", protection,
+			   text_things(report->added, "mapping", mappings));
 	else if (report->replaced || report->rewritten || report->added ||
 		 report->removed)
 		log_notice(
-			"The kernel's table (%s) differed: %zu mappings put back, %zu taken "
-			"away%s.",
-			protection, report->added, report->removed,
+			"The kernel's table (%s) differed: %s put back, %zu taken away%s.",
+			protection, text_things(report->added, "mapping", mappings),
+			report->removed,
 			report->rewritten || report->replaced ? ", rules rewritten" : "");
 	else
-		log_info("The kernel's table (%s) is as it should be: %zu mappings.",
-			 protection, table_size(gw->table));
+		log_info("The kernel's table (%s) is as it should be: %s.", protection,
+			 text_things(table_size(gw->table), "mapping", mappings));
 }
 
 static int first_sync(struct gateway *gw, struct gateway_fault *why)
@@ -423,6 +433,7 @@ void gateway_close(struct gateway *gw)
 		return;
 	sd_event_source_unref(gw->watch);
 	sd_event_source_unref(gw->repair_timer);
+	sd_event_source_unref(gw->catch_up);
 	engine_free(gw->engine);
 	links_close(gw->links);
 	conntrack_close(gw->conntrack);

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "natd/log.h"
 
 int gateway_end_strays(struct gateway *gw, struct ending *strays)
 {
 	struct engine_parts parts = gateway_parts(gw);
+	char connections[TEXT_PHRASE_STRLEN];
 	size_t ended;
 	int r;
 
@@ -23,8 +25,9 @@ int gateway_end_strays(struct gateway *gw, struct ending *strays)
 		log_warning("Connections could not be compared with the table: %s.",
 			    strerror(-r));
 	else if (ended)
-		log_notice("Ended %zu connections that no mapping leads where they went.",
-			   ended);
+		log_notice("Ended %s that no mapping leads where %s went.",
+			   text_things(ended, "connection", connections),
+			   ended == 1 ? "it" : "they");
 	return r;
 }
 
@@ -46,6 +49,7 @@ void gateway_end_owed(struct gateway *gw, struct ending *strays)
 void gateway_end_unruled(struct gateway *gw)
 {
 	struct engine_parts parts = gateway_parts(gw);
+	char connections[TEXT_PHRASE_STRLEN];
 	size_t ended;
 	int r;
 
@@ -54,14 +58,14 @@ void gateway_end_unruled(struct gateway *gw)
 		log_warning("Connections of the time without rules may go on: %s.",
 			    strerror(-r));
 	if (ended)
-		log_notice("Ended %zu connections that began while the rules were not in "
-			   "force.",
-			   ended);
+		log_notice("Ended %s that began while the rules were not in force.",
+			   text_things(ended, "connection", connections));
 }
 
 static void end_lost(struct gateway *gw, const struct address_list *lost)
 {
 	struct engine_parts parts = gateway_parts(gw);
+	char addresses[TEXT_PHRASE_STRLEN], connections[TEXT_PHRASE_STRLEN];
 	size_t ended;
 	int r;
 
@@ -70,9 +74,11 @@ static void end_lost(struct gateway *gw, const struct address_list *lost)
 		log_warning("Connections of a lost WAN address may linger: %s.",
 			    strerror(-r));
 	else
-		log_notice(
-			"%zu WAN addresses were lost; ended %zu connections of theirs.",
-			lost->n, ended);
+		log_notice("%s %s lost; ended %s of %s.",
+			   text_things(lost->n, "WAN address", addresses),
+			   lost->n == 1 ? "was" : "were",
+			   text_things(ended, "connection", connections),
+			   lost->n == 1 ? "its own" : "theirs");
 }
 
 void gateway_end_missing(struct gateway *gw, struct in6_addr *before, size_t n)

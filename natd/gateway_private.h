@@ -24,7 +24,7 @@ struct reload;
 
 struct gateway {
 	sd_event *event;
-	sd_event_source *watch, *repair_timer;
+	sd_event_source *watch, *repair_timer, *catch_up;
 	struct config *config;
 	struct table *table;
 	struct store *store;
@@ -70,6 +70,10 @@ void gateway_scan_foreign(struct gateway *gw);
 
 /** gateway_watch() - follow what others do to nftables. Return: 0, or sd-event's errno */
 int gateway_watch(struct gateway *gw);
+
+/** gateway_catch_up() - interfaces and kernel are not what the configuration in force
+ * says, and could not be brought there: try again until they are */
+void gateway_catch_up(struct gateway *gw);
 
 /** gateway_forwarding() - switch it on where it should be, keeping a fault for status */
 void gateway_forwarding(struct gateway *gw);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/text.h"
 #include "natd/kill_point.h"
 #include "natd/log.h"
 
@@ -150,6 +151,7 @@ static void explain_refusal(const struct config *config, const struct answer *an
 
 	refusal = plan_results(answer->plan, answer->request, &n);
 	assert(n > 0);
+	assert(refusal->change < answer->changes->n);
 	change = &answer->changes->changes[refusal->change];
 	if (change->kind == CHANGE_REMOVE) {
 		problem_set(why, VERDICT_BUSY, "Ask again.",
@@ -176,10 +178,14 @@ static void go_back(struct reload *reload)
 	r = links_configure(gw->links, gw->config);
 	if (r == 0)
 		r = gateway_sync(gw, &report, &why);
-	if (r < 0)
-		log_error(
-			"The old configuration could not be put back into the kernel: %s.",
-			strerror(-r));
+	if (r == 0)
+		return;
+	snprintf(gw->sync_problem, sizeof(gw->sync_problem),
+		 "The old configuration could not be put back into the kernel: %s. It is "
+		 "tried again until it can.",
+		 strerror(-r));
+	log_error("%s", gw->sync_problem);
+	gateway_catch_up(gw);
 }
 
 static void finish(struct reload *reload, size_t added, size_t removed,
@@ -188,6 +194,7 @@ static void finish(struct reload *reload, size_t added, size_t removed,
 	struct gateway *gw = reload->gw;
 	gateway_done done = reload->done;
 	void *userdata = reload->userdata;
+	char forwards[TEXT_PHRASE_STRLEN];
 
 	if (why) {
 		go_back(reload);
@@ -198,9 +205,9 @@ static void finish(struct reload *reload, size_t added, size_t removed,
 		events_tell_refusal(gw->events, -1, 0, why);
 	} else {
 		gw->config_problem[0] = 0;
-		log_notice(
-			"Configuration %s is in force: %zu forwards added, %zu removed.",
-			gw->config->path, added, removed);
+		log_notice("Configuration %s is in force: %s added, %zu removed.",
+			   gw->config->path, text_things(added, "forward", forwards),
+			   removed);
 	}
 	gateway_tell_addresses(gw);
 	config_free(reload->old);
@@ -289,9 +296,14 @@ static int change_rules(struct gateway *gw, struct problem *why)
 		gateway_forwarding(gw);
 		return 0;
 	}
-	problem_set(why, VERDICT_FAULT, "The old configuration stays.",
-		    "The kernel refused the new rules: %s (%s).", fault.text,
-		    strerror(-r));
+	if (fault.text[0])
+		problem_set(why, VERDICT_FAULT, "The old configuration stays.",
+			    "The kernel refused the new rules: %s (%s).", fault.text,
+			    strerror(-r));
+	else
+		problem_set(why, VERDICT_FAULT, "The old configuration stays.",
+			    "The new rules could not be put into force: %s.",
+			    strerror(-r));
 	return r;
 }
 
@@ -341,6 +353,16 @@ static int foresee(struct gateway *gw, const struct config *config, struct probl
 	return r;
 }
 
+/* A flaw may end with a sentence of its own. */
+static void say_flaw(const struct config_flaw *flaw, enum verdict verdict,
+		     struct problem *why)
+{
+	size_t len = strlen(flaw->text);
+
+	problem_set(why, verdict, "The old configuration stays.", "%.500s%s", flaw->text,
+		    len && flaw->text[len - 1] == '.' ? "" : ".");
+}
+
 int gateway_reload(struct gateway *gw, gateway_done done, void *userdata)
 {
 	struct config_flaw flaw = { "" };
@@ -357,8 +379,7 @@ int gateway_reload(struct gateway *gw, gateway_done done, void *userdata)
 	}
 	r = config_load(gw->config->path, &new, &flaw);
 	if (r < 0) {
-		problem_set(&why, VERDICT_BAD_CONFIG, "The old configuration stays.",
-			    "%s", flaw.text);
+		say_flaw(&flaw, r == -ENOMEM ? VERDICT_FAULT : VERDICT_BAD_CONFIG, &why);
 		refuse(gw, done, userdata, &why);
 		return 0;
 	}

@@ -126,6 +126,29 @@ static void say_links(const struct gateway *gw, json_t *list)
 		say(list, "No WAN has an address: nothing can reach the forwards.");
 }
 
+/* A WAN that was renamed, or one more than natd knows of. */
+static void say_routes(const struct gateway *gw, json_t *list)
+{
+	static const struct {
+		int family;
+		const char *name;
+	} families[] = { { AF_INET, "IPv4" }, { AF_INET6, "IPv6" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		char text[256], name[IFNAMSIZ];
+
+		if (links_stray_route(gw->links, families[i].family, name) <= 0)
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"The default route of %s leaves by %s, which natd was not told of "
+			"as a WAN: no forward works by it, and nothing is translated or "
+			"closed there.",
+			families[i].name, name);
+		say(list, text);
+	}
+}
+
 /* natd switched it on; somebody may have switched it off since. */
 static void say_forwarding(const struct gateway *gw, json_t *list)
 {
@@ -159,6 +182,7 @@ static json_t *encode_problems(const struct gateway *gw)
 	if (gw->engine && engine_is_stuck(gw->engine))
 		say(list, "The store cannot be read: no changes are taken until it can.");
 	say_links(gw, list);
+	say_routes(gw, list);
 	for (size_t i = 0; i < gw->n_foreign; i++) {
 		char chain[FOREIGN_CHAIN_STRLEN], text[FOREIGN_CHAIN_STRLEN + 128];
 
@@ -183,7 +207,7 @@ static int add_figures(struct gateway *gw, json_t *status)
 	return json_object_update_new(
 		status, json_pack("{s:I, s:I, s:I}", "refused", (json_int_t)f.refused,
 				  "spoofed", (json_int_t)f.spoofed, "invalid",
-				  (json_int_t)(f.invalid_in + f.invalid_out)));
+				  (json_int_t)f.invalid_in + (json_int_t)f.invalid_out));
 }
 
 json_t *gateway_status(struct gateway *gw)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/text.h"
 #include "natd/log.h"
 
 /*
@@ -17,7 +18,7 @@
  * then at most this often, so that two programs that quarrel do not take the machine.
  */
 #define REPAIR_PAUSE_USEC 200000
-/* A repair that the kernel refused is tried again after this. */
+/* What the kernel refused is tried again after this. */
 #define REPAIR_RETRY_USEC 1000000
 
 static bool is_among(const struct foreign_chain *chains, size_t n,
@@ -77,7 +78,7 @@ static int repair(struct gateway *gw)
 {
 	struct ruleset_report report;
 	struct ruleset_fault why;
-	char who[64];
+	char who[64], mappings[TEXT_PHRASE_STRLEN];
 	int r;
 
 	name_culprit(&gw->suspect, who, sizeof(who));
@@ -94,9 +95,9 @@ static int repair(struct gateway *gw)
 	gw->repair.at = gateway_now();
 	gw->repair.by = gw->suspect;
 	log_warning(
-		"The kernel's table was %s by %s; repaired: %zu mappings put back, %zu "
-		"taken away%s.",
-		report.created ? "deleted" : "changed", who, report.added, report.removed,
+		"The kernel's table was %s by %s; repaired: %s put back, %zu taken away%s.",
+		report.created ? "deleted" : "changed", who,
+		text_things(report.added, "mapping", mappings), report.removed,
 		report.rewritten ? ", rules rewritten" : "");
 	gateway_tell_repair(gw, &report, &gw->suspect);
 	return 0;
@@ -154,8 +155,48 @@ static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *use
 	return 0;
 }
 
+/* ------------------------------------------------------------ catching up */
+
+static int on_catch_up(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct gateway *gw = userdata;
+	bool known = gw->sync_problem[0];
+	struct ruleset_report report;
+	struct ruleset_fault why;
+	int r;
+
+	r = links_configure(gw->links, gw->config);
+	if (r == 0)
+		r = gateway_sync(gw, &report, &why);
+	if (r < 0) {
+		log_debug("The kernel's table is not in force yet: %s.", strerror(-r));
+		gateway_catch_up(gw);
+		return 0;
+	}
+	if (known)
+		log_notice("The kernel's table is what the configuration says, again.");
+	gateway_forwarding(gw);
+	gateway_tell_addresses(gw);
+	return 0;
+}
+
+/* A source that is there can always be switched on. */
+void gateway_catch_up(struct gateway *gw)
+{
+	sd_event_source_set_time_relative(gw->catch_up, REPAIR_RETRY_USEC);
+	sd_event_source_set_enabled(gw->catch_up, SD_EVENT_ONESHOT);
+}
+
 int gateway_watch(struct gateway *gw)
 {
-	return sd_event_add_io(gw->event, &gw->watch, ruleset_fd(gw->ruleset), EPOLLIN,
-			       on_watch, gw);
+	int r;
+
+	r = sd_event_add_time(gw->event, &gw->catch_up, CLOCK_MONOTONIC, 0, 0,
+			      on_catch_up, gw);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(gw->catch_up, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_io(gw->event, &gw->watch, ruleset_fd(gw->ruleset),
+				    EPOLLIN, on_watch, gw);
+	return r;
 }

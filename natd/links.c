@@ -327,6 +327,17 @@ static int ask_route(struct links *links, const struct in6_addr *addr, struct ro
 	return says_no_way(r) ? 0 : r;
 }
 
+static bool leaves_by_wan(const struct links *links, const struct route *route)
+{
+	for (size_t i = 0; i < links->state.n_links; i++) {
+		const struct link *link = &links->state.links[i];
+
+		if (link->wan && link->present && link->index == route->oif)
+			return true;
+	}
+	return false;
+}
+
 int links_route_is_wan(struct links *links, const struct in6_addr *addr)
 {
 	struct route route;
@@ -335,13 +346,38 @@ int links_route_is_wan(struct links *links, const struct in6_addr *addr)
 	r = ask_route(links, addr, &route);
 	if (r < 0 || route.type != RTN_UNICAST)
 		return r;
-	for (size_t i = 0; i < links->state.n_links; i++) {
-		const struct link *link = &links->state.links[i];
+	return leaves_by_wan(links, &route);
+}
 
-		if (link->wan && link->present && link->index == route.oif)
-			return 1;
+/*
+ * The way to an address that nobody has a route of its own for: the first of IPv4's
+ * addresses that are given out, and the last of IPv6's (2000::/3).
+ */
+static void somewhere(int family, struct in6_addr *ret)
+{
+	*ret = address_any4;
+	if (family == AF_INET) {
+		ret->s6_addr[12] = 1;
+		return;
 	}
-	return 0;
+	memset(ret, 0xff, sizeof(*ret));
+	ret->s6_addr[0] = 0x3f;
+}
+
+int links_stray_route(struct links *links, int family, char ret[static IFNAMSIZ])
+{
+	char name[IFNAMSIZ];
+	struct in6_addr to;
+	struct route route;
+	int r;
+
+	somewhere(family, &to);
+	r = ask_route(links, &to, &route);
+	if (r < 0 || route.type != RTN_UNICAST || leaves_by_wan(links, &route) ||
+	    !if_indextoname(route.oif, name))
+		return r;
+	memcpy(ret, name, sizeof(name));
+	return 1;
 }
 
 int links_is_local(struct links *links, const struct in6_addr *addr)

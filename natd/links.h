@@ -66,6 +66,16 @@ bool links_mtu_differs(const struct links *links);
  * Return: 1, 0, or a netlink errno (-ENETUNREACH counts as 0) */
 int links_route_is_wan(struct links *links, const struct in6_addr *addr);
 
+/**
+ * links_stray_route() - does the default route leave by an interface that is no WAN?
+ * @family: AF_INET or AF_INET6
+ * @ret: its name; written for 1 only
+ *
+ * Asked of the kernel. Return: 1, 0 (there is none, or it leaves by a WAN), or a netlink
+ * errno.
+ */
+int links_stray_route(struct links *links, int family, char ret[static IFNAMSIZ]);
+
 /** links_is_local() - is @addr an address of this machine? Asked of the kernel; as above
  */
 int links_is_local(struct links *links, const struct in6_addr *addr);

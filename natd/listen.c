@@ -159,7 +159,7 @@ static int give_socket(const char *path, uid_t uid, gid_t gid)
 		r = -errno;
 	else if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
 		r = -EEXIST;
-	else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+	if (r == 0 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
 		r = -errno;
 	close(fd);
 	return r;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/text.h"
 #include "natd/gateway.h"
 #include "natd/log.h"
 #include "natd/memory.h"
@@ -22,6 +24,11 @@ enum task { TASK_RUN, TASK_CHECK, TASK_TEARDOWN, TASK_RECOVER };
 
 /* 0 done, 1 natd could not do its work, 2 wrong usage or configuration */
 #define EXIT_USAGE 2
+/* ... and -1 no exit status: natd goes on */
+#define GO_ON (-1)
+
+/* beyond every letter that getopt returns */
+#define FIRST_WORD 256
 
 struct options {
 	enum task task;
@@ -56,71 +63,87 @@ static const char usage[] =
 	"  --version       print the version, and end\n"
 	"  --help          print this, and end\n";
 
-/* Return: -1 to go on, else the exit status. */
+static int print_version(void)
+{
+	puts("natd " NATD_VERSION);
+	return EXIT_SUCCESS;
+}
+
+static int print_usage(void)
+{
+	fputs(usage, stdout);
+	return EXIT_SUCCESS;
+}
+
+static int log_more(void)
+{
+	log_level(LOG_DEBUG);
+	return GO_ON;
+}
+
+/**
+ * struct word - an option
+ * @text: where in struct options its argument goes; 0: it takes none
+ * @act:  done at once. Return: GO_ON, or the exit status
+ * @task: with neither of them, which it asks for
+ */
+static const struct word {
+	const char *name;
+	size_t text;
+	enum task task;
+	int (*act)(void);
+} words[] = {
+	{ .name = "config", .text = offsetof(struct options, config) },
+	{ .name = "state", .text = offsetof(struct options, state) },
+	{ .name = "socket", .text = offsetof(struct options, socket) },
+	{ .name = "check", .task = TASK_CHECK },
+	{ .name = "teardown", .task = TASK_TEARDOWN },
+	{ .name = "recover", .task = TASK_RECOVER },
+	{ .name = "verbose", .act = log_more },
+	{ .name = "version", .act = print_version },
+	{ .name = "help", .act = print_usage },
+};
+
+static int take_word(const struct word *word, struct options *ret)
+{
+	if (word->text)
+		memcpy((char *)ret + word->text, &optarg, sizeof(optarg));
+	else if (word->act)
+		return word->act();
+	else
+		ret->task = word->task;
+	return GO_ON;
+}
+
+static void list_words(struct option ret[static ARRAY_SIZE(words) + 1])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		ret[i] = (struct option){
+			.name = words[i].name,
+			.has_arg = words[i].text ? required_argument : no_argument,
+			.val = FIRST_WORD + (int)i,
+		};
+	ret[ARRAY_SIZE(words)] = (struct option){ 0 };
+}
+
+/* Return: GO_ON, or the exit status. */
 static int parse_options(int argc, char *argv[], struct options *ret)
 {
-	enum {
-		CONFIG = 256,
-		STATE,
-		SOCKET,
-		CHECK,
-		TEARDOWN,
-		RECOVER,
-		VERBOSE,
-		VERSION,
-		HELP
-	};
-	static const struct option known[] = {
-		{ "config", required_argument, NULL, CONFIG },
-		{ "state", required_argument, NULL, STATE },
-		{ "socket", required_argument, NULL, SOCKET },
-		{ "check", no_argument, NULL, CHECK },
-		{ "teardown", no_argument, NULL, TEARDOWN },
-		{ "recover", no_argument, NULL, RECOVER },
-		{ "verbose", no_argument, NULL, VERBOSE },
-		{ "version", no_argument, NULL, VERSION },
-		{ "help", no_argument, NULL, HELP },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
+	struct option known[ARRAY_SIZE(words) + 1];
+	int c, status = GO_ON;
 
-	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		switch (c) {
-		case CONFIG:
-			ret->config = optarg;
-			break;
-		case STATE:
-			ret->state = optarg;
-			break;
-		case SOCKET:
-			ret->socket = optarg;
-			break;
-		case CHECK:
-			ret->task = TASK_CHECK;
-			break;
-		case TEARDOWN:
-			ret->task = TASK_TEARDOWN;
-			break;
-		case RECOVER:
-			ret->task = TASK_RECOVER;
-			break;
-		case VERBOSE:
-			log_level(LOG_DEBUG);
-			break;
-		case VERSION:
-			puts("natd " NATD_VERSION);
-			return EXIT_SUCCESS;
-		case HELP:
-		case 'h':
-			fputs(usage, stdout);
-			return EXIT_SUCCESS;
-		default: /* getopt has said which */
+	list_words(known);
+	while (status == GO_ON && (c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+		if (c == 'h')
+			return print_usage();
+		if (c < FIRST_WORD) { /* getopt has said which */
 			fputs("natd --help lists the options.\n", stderr);
 			return EXIT_USAGE;
 		}
+		status = take_word(&words[c - FIRST_WORD], ret);
 	}
-	if (optind == argc)
-		return -1;
+	if (status != GO_ON || optind == argc)
+		return status;
 	fprintf(stderr, "natd: takes no operand, and got \"%s\".\n", argv[optind]);
 	return EXIT_USAGE;
 }
@@ -140,12 +163,16 @@ static int load_config(const struct options *options, struct config **ret)
 
 static int check(const struct options *options)
 {
+	char wans[TEXT_PHRASE_STRLEN], lans[TEXT_PHRASE_STRLEN];
+	char forwards[TEXT_PHRASE_STRLEN];
 	struct config *config = NULL;
 
 	if (load_config(options, &config) < 0)
 		return EXIT_USAGE;
-	printf("%s: right: %zu WAN and %zu LAN interfaces, %zu forwards\n", config->path,
-	       config->options.n_wan, config->options.n_lan, config->n_forwards);
+	printf("%s: right: %s, %s, %s\n", config->path,
+	       text_things(config->options.n_wan, "WAN interface", wans),
+	       text_things(config->options.n_lan, "LAN interface", lans),
+	       text_things(config->n_forwards, "forward", forwards));
 	config_free(config);
 	return EXIT_SUCCESS;
 }
@@ -250,8 +277,10 @@ static void reload(struct daemon *d)
 
 	sd_notify(0, "RELOADING=1");
 	r = gateway_reload(d->gateway, on_reloaded, d);
-	if (r < 0)
+	if (r < 0) {
 		log_error("The configuration could not be read again: %s.", strerror(-r));
+		sd_notify(0, "READY=1");
+	}
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
@@ -403,7 +432,7 @@ int main(int argc, char *argv[])
 	memory_setup();
 	umask(0027);
 	status = parse_options(argc, argv, &options);
-	if (status >= 0)
+	if (status != GO_ON)
 		return status;
 	switch (options.task) {
 	case TASK_CHECK:

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/text.h"
 #include "rules/ruleset.h"
 
 /* as the gateway's table */
@@ -13,7 +14,6 @@
 
 DEFINE_CLEANUP(store_close, struct store *)
 DEFINE_CLEANUP(table_free, struct table *)
-DEFINE_CLEANUP(ruleset_close, struct ruleset *)
 
 /**
  * struct recovery
@@ -61,6 +61,7 @@ static int is_right(struct recovery *r, const char *state, struct recover_fault 
 	CLEANUP(store_close) struct store *store = NULL;
 	CLEANUP(table_free) struct table *table = table_new(CAPACITY, (uint8_t[16]){ 0 });
 	struct store_fault fault = { "" };
+	char mappings[TEXT_PHRASE_STRLEN];
 	int error;
 
 	if (!table)
@@ -79,9 +80,9 @@ static int is_right(struct recovery *r, const char *state, struct recover_fault 
 	}
 	if (r->kernel <= store_sequence(store) + 1) {
 		fprintf(r->out,
-			"%s/natd.db is right, and as new as the kernel's table: %zu "
-			"mappings. Nothing to recover.\n",
-			state, table_size(table));
+			"%s/natd.db is right, and as new as the kernel's table: %s. "
+			"Nothing to recover.\n",
+			state, text_things(table_size(table), "mapping", mappings));
 		return 1;
 	}
 	snprintf(why->text, sizeof(why->text),
@@ -282,6 +283,7 @@ static int replace(struct recovery *r, const char *state, struct recover_fault *
 
 static int recover(struct recovery *r, const char *state, struct recover_fault *why)
 {
+	char mappings[TEXT_PHRASE_STRLEN];
 	int error;
 
 	error = open_kernel(r, why);
@@ -295,8 +297,8 @@ static int recover(struct recovery *r, const char *state, struct recover_fault *
 		error = replace(r, state, why);
 	if (error < 0)
 		return error;
-	fprintf(r->out, "%s/natd.db is new: %zu mappings, of %s.\n", state,
-		table_size(r->table),
+	fprintf(r->out, "%s/natd.db is new: %s, of %s.\n", state,
+		text_things(table_size(r->table), "mapping", mappings),
 		r->has_kernel ? "the kernel's table" : "the rows that can be read");
 	if (r->remains.aside[0])
 		fprintf(r->out, "The old one is %s/%s.\n", state, r->remains.aside);
@@ -309,7 +311,6 @@ int recover_store(const struct config *config, const char *state, uint64_t now, 
 {
 	CLEANUP(table_free) struct table *rows = table_new(CAPACITY, (uint8_t[16]){ 0 });
 	CLEANUP(table_free) struct table *table = table_new(CAPACITY, (uint8_t[16]){ 0 });
-	CLEANUP(ruleset_close) struct ruleset *ruleset = NULL;
 	struct recovery r = {
 		.config = config,
 		.now = now,
@@ -322,6 +323,6 @@ int recover_store(const struct config *config, const char *state, uint64_t now, 
 	if (!rows || !table)
 		return say(why, -ENOMEM, "the table");
 	error = recover(&r, state, why);
-	ruleset = r.ruleset;
+	ruleset_close(r.ruleset);
 	return error;
 }

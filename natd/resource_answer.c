@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "core/text.h"
 #include "natd/events.h"
 #include "natd/log.h"
 
@@ -29,11 +30,12 @@ struct kept {
 
 /**
  * struct results
+ * @pending:  ending connections failed; said where it is so
  * @mappings: one for each of @kept; NULL in NDJSON, which tells ids only
  * @at:       what is written next
  */
 struct results {
-	bool lines, single;
+	bool lines, single, pending;
 	size_t n, at, n_changes, ended;
 	struct kept *kept;
 	struct mapping *mappings;
@@ -78,6 +80,7 @@ static struct results *keep_all(const struct answer *answer, bool lines, bool si
 		.single = single && !lines,
 		.n_changes = answer->changes->n,
 		.ended = answer->ended,
+		.pending = answer->pending,
 	};
 	result = plan_results(answer->plan, answer->request, &results->n);
 	results->kept = calloc(results->n + 1, sizeof(*results->kept));
@@ -113,13 +116,22 @@ static const char *verdict_of(const struct results *results, size_t at, size_t e
 
 static void write_line(const struct results *results, size_t end, struct buffer *buffer)
 {
-	buffer_printf(buffer, "{\"index\":%u,\"verdict\":\"%s\",\"ids\":[",
-		      results->kept[results->at].change,
-		      verdict_of(results, results->at, end));
-	for (size_t i = results->at; i < end; i++)
-		buffer_printf(buffer, "%s%" PRIu64, i > results->at ? "," : "",
-			      results->kept[i].id);
+	buffer_put(buffer, "{\"index\":");
+	buffer_number(buffer, results->kept[results->at].change);
+	buffer_put(buffer, ",\"verdict\":\"");
+	buffer_put(buffer, verdict_of(results, results->at, end));
+	buffer_put(buffer, "\",\"ids\":[");
+	for (size_t i = results->at; i < end; i++) {
+		if (i > results->at)
+			buffer_put(buffer, ",");
+		buffer_number(buffer, results->kept[i].id);
+	}
 	buffer_put(buffer, "]}\n");
+}
+
+static const char *pending(const struct results *results)
+{
+	return results->pending ? ",\"pending\":true" : "";
 }
 
 static void write_object(const struct results *results, size_t end, struct buffer *buffer)
@@ -134,7 +146,8 @@ static void write_object(const struct results *results, size_t end, struct buffe
 		buffer_mapping(buffer, &results->mappings[i], NULL);
 		ended += results->kept[i].ended;
 	}
-	buffer_printf(buffer, "],\"ended\":%" PRIu64 "}", ended);
+	buffer_printf(buffer, "],\"ended\":%" PRIu64 "%s}", ended,
+		      results->single ? pending(results) : "");
 }
 
 static void write_change(struct results *results, struct buffer *buffer)
@@ -154,11 +167,12 @@ static void write_change(struct results *results, struct buffer *buffer)
 static void write_end(const struct results *results, struct buffer *buffer)
 {
 	if (results->lines)
-		buffer_printf(buffer, "{\"changes\":%zu,\"ended\":%zu}\n",
-			      results->n_changes, results->ended);
+		buffer_printf(buffer, "{\"changes\":%zu,\"ended\":%zu%s}\n",
+			      results->n_changes, results->ended, pending(results));
 	else if (!results->single)
-		buffer_printf(buffer, "%s],\"ended\":%zu}",
-			      results->n ? "" : "{\"results\":[", results->ended);
+		buffer_printf(buffer, "%s],\"ended\":%zu%s}",
+			      results->n ? "" : "{\"results\":[", results->ended,
+			      pending(results));
 }
 
 static bool on_more(void *userdata, struct buffer *buffer)
@@ -263,23 +277,22 @@ static void log_done(const struct request *request, const struct answer *answer,
 		     const size_t n[static VERDICT_COUNT])
 {
 	const struct result *results;
-	char described[MAPPING_STRLEN];
+	char described[MAPPING_STRLEN], ended[TEXT_PHRASE_STRLEN];
+	char changes[TEXT_PHRASE_STRLEN];
 	size_t n_results;
 
+	text_things(answer->ended, "connection", ended);
 	results = plan_results(answer->plan, answer->request, &n_results);
 	if (n_results == 1) {
-		log_info("uid %u (pid %d): %s %s; %zu connections ended.",
-			 request->peer.uid, request->peer.pid,
-			 outcome_of(results[0].verdict)->code,
-			 mapping_describe(results[0].mapping, described), answer->ended);
+		log_info("uid %u (pid %d): %s %s; %s ended.", request->peer.uid,
+			 request->peer.pid, outcome_of(results[0].verdict)->code,
+			 mapping_describe(results[0].mapping, described), ended);
 		return;
 	}
-	log_info(
-		"uid %u (pid %d): %zu change%s: %zu added, %zu removed, %zu unchanged; %zu "
-		"connections ended.",
-		request->peer.uid, request->peer.pid, answer->changes->n,
-		answer->changes->n == 1 ? "" : "s", n[VERDICT_ADDED], n[VERDICT_REMOVED],
-		n[VERDICT_UNCHANGED], answer->ended);
+	log_info("uid %u (pid %d): %s: %zu added, %zu removed, %zu unchanged; %s ended.",
+		 request->peer.uid, request->peer.pid,
+		 text_things(answer->changes->n, "change", changes), n[VERDICT_ADDED],
+		 n[VERDICT_REMOVED], n[VERDICT_UNCHANGED], ended);
 }
 
 void change_answer(struct request *request, const struct answer *answer, bool single)

@@ -91,7 +91,11 @@ struct nlmsghdr *rtnl_put(struct rtnl *rtnl, uint16_t type, uint16_t flags,
 	return nlh;
 }
 
-/* NLMSG_DONE and NLMSG_ERROR both begin with the errno */
+/* the largest errno that a kernel says */
+#define ERRNO_MAX 4095
+
+/* NLMSG_DONE and NLMSG_ERROR both begin with the errno; whoever negates it must be able
+ * to. */
 static int carried_errno(const struct nlmsghdr *nlh)
 {
 	int error;
@@ -99,6 +103,8 @@ static int carried_errno(const struct nlmsghdr *nlh)
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(error))
 		return 0;
 	memcpy(&error, mnl_nlmsg_get_payload(nlh), sizeof(error));
+	if (error < -ERRNO_MAX)
+		return -EPROTO;
 	return error < 0 ? error : 0;
 }
 

@@ -29,12 +29,16 @@
 /* effects after which the page cache is given back */
 #define BULK 1000
 
+#define INSERT                                                                           \
+	"INSERT INTO mapping (id, name, protocol, external_address, external_port, "     \
+	"internal_address, internal_port, origin, owner_uid, enabled, created, "         \
+	"checksum) VALUES "
+#define ROW   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define ROWS4 ROW ", " ROW ", " ROW ", " ROW
+
 static const char *const sql[] = {
-	[STORE_INSERT] =
-		"INSERT INTO mapping (id, name, protocol, external_address, "
-		"external_port, internal_address, internal_port, origin, owner_uid, "
-		"enabled, created, checksum) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[STORE_INSERT] = INSERT ROW,
+	[STORE_INSERT_MANY] = INSERT ROWS4 ", " ROWS4 ", " ROWS4 ", " ROWS4,
 	[STORE_DELETE] = "DELETE FROM mapping WHERE id = ?1 AND checksum = ?2",
 	[STORE_ENDING_INSERT] =
 		"INSERT OR REPLACE INTO ending (protocol, external_address, "
@@ -212,6 +216,47 @@ static int write_effect(struct store *store, const struct effect *effect)
 	return -EINVAL;
 }
 
+/* Are there so many additions from effect @i on that one statement takes them? */
+static bool has_rows(const struct plan *plan, size_t i)
+{
+	if (plan_size(plan) - i < STORE_ROWS)
+		return false;
+	for (size_t end = i + STORE_ROWS; i < end; i++)
+		if (plan_effect_at(plan, i)->kind != CHANGE_ADD)
+			return false;
+	return true;
+}
+
+static int write_rows(struct store *store, const struct plan *plan, size_t first)
+{
+	const struct mapping *mappings[STORE_ROWS];
+	uint64_t checksums[STORE_ROWS];
+
+	for (size_t i = 0; i < STORE_ROWS; i++) {
+		mappings[i] = plan_effect_at(plan, first + i)->mapping;
+		checksums[i] = store_checksum_mapping(mappings[i]);
+		store->next.digest += checksums[i];
+	}
+	store->next.rows += STORE_ROWS;
+	return store_insert_many(store, mappings, checksums);
+}
+
+static int write_effects(struct store *store, const struct plan *plan)
+{
+	size_t i = 0;
+	int r = 0;
+
+	while (i < plan_size(plan) && r == 0) {
+		if (has_rows(plan, i)) {
+			r = write_rows(store, plan, i);
+			i += STORE_ROWS;
+		} else {
+			r = write_effect(store, plan_effect_at(plan, i++));
+		}
+	}
+	return r;
+}
+
 static int write_plan(struct store *store, const struct plan *plan)
 {
 	int r = 0;
@@ -219,8 +264,8 @@ static int write_plan(struct store *store, const struct plan *plan)
 	store->endings_gone = store->endings_done;
 	if (store->endings_gone)
 		r = store_endings_delete(store);
-	for (size_t i = 0; i < plan_size(plan) && r == 0; i++)
-		r = write_effect(store, plan_effect_at(plan, i));
+	if (r == 0)
+		r = write_effects(store, plan);
 	if (r == 0)
 		r = store_meta_update(store, &store->meta, &store->next);
 	if (r == 0)

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -138,22 +137,22 @@ static void give_to_owner(int fd, int dir_fd)
 }
 
 /*
- * Return: a descriptor, or -errno. *ret_new: was it made now? A symbolic link is not
+ * Return: a descriptor, or -errno. *ret_made: was it made now? A symbolic link is not
  * followed: root writes to these files in a directory that is not root's.
  */
-int store_open_or_create(int dir_fd, const char *name, bool *ret_new)
+int store_open_or_create(int dir_fd, const char *name, bool *ret_made)
 {
 	int fd;
 
-	*ret_new = false;
+	*ret_made = false;
 	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT) {
 		fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-		*ret_new = fd >= 0;
+		*ret_made = fd >= 0;
 	}
 	if (fd < 0)
 		return errno == ELOOP ? -EACCES : errno == EISDIR ? -EUCLEAN : -errno;
-	if (*ret_new)
+	if (*ret_made)
 		give_to_owner(fd, dir_fd);
 	return fd;
 }
@@ -161,10 +160,13 @@ int store_open_or_create(int dir_fd, const char *name, bool *ret_new)
 static int say_locked(const struct store *store, int fd, struct store_fault *why)
 {
 	char holder[32] = "", what[80];
+	int digits;
 
 	if (pread(fd, holder, sizeof(holder) - 1, 0) < 0)
 		holder[0] = '\0';
-	snprintf(what, sizeof(what), "another natd, pid %d, has it open", atoi(holder));
+	digits = (int)strspn(holder, "0123456789");
+	snprintf(what, sizeof(what), "another natd, pid %.*s, has it open",
+		 digits ? digits : 1, digits ? holder : "?");
 	return store_say(store, -EBUSY, what, why);
 }
 

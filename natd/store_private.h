@@ -13,12 +13,19 @@
 
 enum store_statement {
 	STORE_INSERT,
+	STORE_INSERT_MANY,
 	STORE_DELETE,
 	STORE_ENDING_INSERT,
 	STORE_ENDINGS_DELETE,
 	STORE_META_UPDATE,
 };
 #define STORE_STATEMENTS (STORE_META_UPDATE + 1)
+
+/* STORE_INSERT_MANY inserts so many: to start and end a statement costs as much as half
+ * a row */
+#define STORE_ROWS 16
+/* values of each */
+#define STORE_COLUMNS 12
 
 /**
  * struct store_meta - the one row of table meta
@@ -110,6 +117,9 @@ int store_load_all(struct store *store, struct table *table, struct store_fault 
 /* Bind, run and reset a statement. Return: 0 or -errno; -EUCLEAN when it did not meet
  * exactly the row it speaks of. */
 int store_insert(struct store *store, const struct mapping *m, uint64_t checksum);
+/* STORE_ROWS of them */
+int store_insert_many(struct store *store, const struct mapping *const *mappings,
+		      const uint64_t *checksums);
 int store_delete(struct store *store, uint64_t id, uint64_t checksum);
 int store_ending_insert(struct store *store, const struct mapping *m);
 int store_endings_delete(struct store *store);

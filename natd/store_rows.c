@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "natd/store_private.h"
 
 /* ------------------------------------------------------------ checksums */
@@ -46,9 +48,18 @@ uint64_t store_checksum_meta(const struct store_meta *meta)
 	return add_number(sum, meta->digest);
 }
 
+/* As bytes one after the other: half an IPv4 address, kept v4-mapped, is zero. */
+static uint64_t add_address(uint64_t sum, const struct in6_addr *addr)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, addr, sizeof(halves));
+	return add_number(add_number(sum, le64toh(halves[0])), le64toh(halves[1]));
+}
+
 static uint64_t add_endpoint(uint64_t sum, const struct endpoint *e)
 {
-	return add_number(add_bytes(sum, &e->addr, sizeof(e->addr)), e->port);
+	return add_number(add_address(sum, &e->addr), e->port);
 }
 
 uint64_t store_checksum_mapping(const struct mapping *m)
@@ -105,24 +116,47 @@ static void bind_number(sqlite3_stmt *s, int column, uint64_t number)
 	sqlite3_bind_int64(s, column, (sqlite3_int64)number);
 }
 
+/** struct texts - of one row, until its statement has run */
+struct texts {
+	char external[INET6_ADDRSTRLEN], internal[INET6_ADDRSTRLEN];
+};
+
+/* @at: of its first value */
+static void bind_row(sqlite3_stmt *s, int at, const struct mapping *m, uint64_t checksum,
+		     struct texts *texts)
+{
+	bind_number(s, at, m->id);
+	bind_text(s, at + 1, m->name);
+	bind_text(s, at + 2, protocol_name(m->protocol));
+	bind_text(s, at + 3, external_text(&m->external.addr, texts->external));
+	bind_number(s, at + 4, m->external.port);
+	bind_text(s, at + 5, address_format(&m->internal.addr, texts->internal));
+	bind_number(s, at + 6, m->internal.port);
+	bind_text(s, at + 7, origin_name((enum origin)m->origin));
+	bind_number(s, at + 8, m->owner_uid);
+	bind_number(s, at + 9, m->enabled);
+	bind_number(s, at + 10, m->created);
+	bind_number(s, at + 11, checksum);
+}
+
 int store_insert(struct store *store, const struct mapping *m, uint64_t checksum)
 {
-	char external[INET6_ADDRSTRLEN], internal[INET6_ADDRSTRLEN];
 	sqlite3_stmt *s = store->statements[STORE_INSERT];
+	struct texts texts;
 
-	bind_number(s, 1, m->id);
-	bind_text(s, 2, m->name);
-	bind_text(s, 3, protocol_name(m->protocol));
-	bind_text(s, 4, external_text(&m->external.addr, external));
-	bind_number(s, 5, m->external.port);
-	bind_text(s, 6, address_format(&m->internal.addr, internal));
-	bind_number(s, 7, m->internal.port);
-	bind_text(s, 8, origin_name((enum origin)m->origin));
-	bind_number(s, 9, m->owner_uid);
-	bind_number(s, 10, m->enabled);
-	bind_number(s, 11, m->created);
-	bind_number(s, 12, checksum);
+	bind_row(s, 1, m, checksum, &texts);
 	return run(store, s, 1);
+}
+
+int store_insert_many(struct store *store, const struct mapping *const *mappings,
+		      const uint64_t *checksums)
+{
+	sqlite3_stmt *s = store->statements[STORE_INSERT_MANY];
+	struct texts texts[STORE_ROWS];
+
+	for (int i = 0; i < STORE_ROWS; i++)
+		bind_row(s, 1 + i * STORE_COLUMNS, mappings[i], checksums[i], &texts[i]);
+	return run(store, s, STORE_ROWS);
 }
 
 int store_delete(struct store *store, uint64_t id, uint64_t checksum)
@@ -213,7 +247,7 @@ int store_read_mapping(sqlite3_stmt *s, struct mapping *ret)
 	    column_endpoint(s, 5, &m.internal) < 0 || column_origin(s, 7, &m.origin) < 0)
 		return -EINVAL;
 	m.id = (uint64_t)sqlite3_column_int64(s, 0);
-	snprintf(m.name, sizeof(m.name), "%s", name);
+	strcpy(m.name, name);
 	m.owner_uid = (uint32_t)sqlite3_column_int64(s, 8);
 	m.enabled = sqlite3_column_int64(s, 9) != 0;
 	m.created = (uint64_t)sqlite3_column_int64(s, 10);
@@ -245,7 +279,7 @@ static int load_row(struct store *store, sqlite3_stmt *s, struct table *table,
 	if (m.id >= store->meta.next_id)
 		return damaged_row(store, id, "has an id that was never given", why);
 	seen->rows++;
-	seen->digest += store_checksum_mapping(&m);
+	seen->digest += (uint64_t)sqlite3_column_int64(s, 11);
 	r = table_load(table, &m);
 	if (r == -EEXIST)
 		return damaged_row(store, id, "quarrels with another", why);
@@ -284,8 +318,8 @@ static int load_rows(struct store *store, struct table *table, struct store_meta
 
 int store_load_all(struct store *store, struct table *table, struct store_fault *why)
 {
+	char what[128], mappings[TEXT_PHRASE_STRLEN];
 	struct store_meta seen = { 0 };
-	char what[96];
 	int r;
 
 	r = load_rows(store, table, &seen, why);
@@ -293,9 +327,8 @@ int store_load_all(struct store *store, struct table *table, struct store_fault 
 		return r;
 	if (seen.rows != store->meta.rows || seen.digest != store->meta.digest) {
 		snprintf(what, sizeof(what),
-			 "%" PRIu64 " mappings stand in it, not the %" PRIu64
-			 " that were written",
-			 seen.rows, store->meta.rows);
+			 "%s in it, not the %" PRIu64 " that were written",
+			 text_things(seen.rows, "mapping", mappings), store->meta.rows);
 		return store_say(store, -EUCLEAN, what, why);
 	}
 	table_set_next_id(table, store->meta.next_id);

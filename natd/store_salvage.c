@@ -5,7 +5,8 @@
  *
  * From a copy: opening a database that has a log writes to its files. A table whose pages
  * are damaged in its middle is read from its beginning up to there, and from its end
- * back.
+ * back. What cannot be read is lost, and no error; but for want of memory, where all of
+ * it may be there.
  */
 
 #include <errno.h>
@@ -26,6 +27,11 @@ struct salvage {
 	uint64_t highest; /* id that was read from the beginning */
 };
 
+static bool lacks_memory(int result)
+{
+	return (result & 0xff) == SQLITE_NOMEM || result == SQLITE_IOERR_NOMEM;
+}
+
 /* Return: 0 at the end, else SQLite's word. */
 static int read_forward(struct salvage *s, sqlite3_stmt *rows)
 {
@@ -43,57 +49,80 @@ static int read_forward(struct salvage *s, sqlite3_stmt *rows)
 	return r == SQLITE_DONE ? 0 : r;
 }
 
-static void read_backward(struct salvage *s, sqlite3_stmt *rows)
+/* Return: as read_forward(). */
+static int read_backward(struct salvage *s, sqlite3_stmt *rows)
 {
 	struct mapping m;
+	int r;
 
-	while (sqlite3_step(rows) == SQLITE_ROW) {
+	while ((r = sqlite3_step(rows)) == SQLITE_ROW) {
 		if ((uint64_t)sqlite3_column_int64(rows, 0) <= s->highest)
-			break;
+			return 0;
 		if (store_read_mapping(rows, &m) == 0)
 			s->on_row(s->userdata, &m);
 	}
+	return r == SQLITE_DONE ? 0 : r;
 }
 
-static void read_rows(struct salvage *s)
+/* Return: 0, or SQLite's word. */
+static int read_by(struct salvage *s, const char *sql,
+		   int (*read)(struct salvage *s, sqlite3_stmt *rows))
 {
-	sqlite3 *db = s->copy->db;
 	sqlite3_stmt *rows = NULL;
-	bool torn;
+	int r;
 
-	if (sqlite3_prepare_v2(db, STORE_SELECT_MAPPINGS " ORDER BY id", -1, &rows,
-			       NULL) != SQLITE_OK)
-		return;
-	torn = read_forward(s, rows) != 0;
+	r = sqlite3_prepare_v2(s->copy->db, sql, -1, &rows, NULL);
+	if (r == SQLITE_OK)
+		r = read(s, rows);
 	sqlite3_finalize(rows);
-	rows = NULL;
-	if (torn && sqlite3_prepare_v2(db, STORE_SELECT_MAPPINGS " ORDER BY id DESC", -1,
-				       &rows, NULL) == SQLITE_OK)
-		read_backward(s, rows);
-	sqlite3_finalize(rows);
+	return r;
 }
 
-/* Nothing here is an error: what cannot be read is lost. */
-static void read_copy(struct salvage *s, struct store_remains *remains)
+/* Return: 0, -ENOMEM. */
+static int read_rows(struct salvage *s)
 {
-	struct store *copy = s->copy;
-	struct store_meta meta;
+	int r;
 
-	if (sqlite3_open_v2(copy->path, &copy->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-				    SQLITE_OPEN_EXRESCODE,
-			    NULL) != SQLITE_OK)
-		return;
-	sqlite3_db_config(copy->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(copy->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	store_exec(copy->db, "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;"
-			     "PRAGMA cell_size_check = ON;");
-	if (store_meta_read(copy, &meta) == 0) {
+	r = read_by(s, STORE_SELECT_MAPPINGS " ORDER BY id", read_forward);
+	if (r != SQLITE_OK && !lacks_memory(r))
+		r = read_by(s, STORE_SELECT_MAPPINGS " ORDER BY id DESC", read_backward);
+	return lacks_memory(r) ? -ENOMEM : 0;
+}
+
+/* Return: 0, -ENOMEM. */
+static int read_meta(struct store *copy, struct store_remains *remains)
+{
+	struct store_meta meta;
+	int r;
+
+	r = store_meta_read(copy, &meta);
+	if (r == 0) {
 		remains->sequence = meta.sequence;
 		remains->next_id = meta.next_id;
 		remains->rows = (int64_t)meta.rows;
 	}
-	read_rows(s);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Return: 0, -ENOMEM. */
+static int read_copy(struct salvage *s, struct store_remains *remains)
+{
+	struct store *copy = s->copy;
+	int r;
+
+	r = sqlite3_open_v2(copy->path, &copy->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+				    SQLITE_OPEN_EXRESCODE,
+			    NULL);
+	if (r != SQLITE_OK)
+		return lacks_memory(r) ? -ENOMEM : 0;
+	sqlite3_db_config(copy->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(copy->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	r = store_exec(copy->db, "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;"
+				 "PRAGMA cell_size_check = ON;");
+	if (r != -ENOMEM)
+		r = read_meta(copy, remains);
+	return r == -ENOMEM ? r : read_rows(s);
 }
 
 static int read_aside(const struct store *store, struct salvage *s,
@@ -102,6 +131,7 @@ static int read_aside(const struct store *store, struct salvage *s,
 	CLEANUP(store_close) struct store *copy = calloc(1, sizeof(*copy));
 	char shm[sizeof(copy->path) + sizeof("-shm")];
 	size_t dir;
+	int r;
 
 	if (!copy)
 		return -ENOMEM;
@@ -110,11 +140,11 @@ static int read_aside(const struct store *store, struct salvage *s,
 	snprintf(copy->path, sizeof(copy->path), "%.*s/%s", (int)dir, store->path,
 		 remains->aside);
 	s->copy = copy;
-	read_copy(s, remains);
+	r = read_copy(s, remains);
 	store_close_db(copy);
 	snprintf(shm, sizeof(shm), "%s-shm", copy->path);
 	unlink(shm);
-	return 0;
+	return r;
 }
 
 int store_salvage(const char *dir, store_row on_row, void *userdata,

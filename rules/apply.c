@@ -126,20 +126,6 @@ static int find_verdict(struct ruleset *rs, uint64_t sequence)
 	return r == 0 && found == sequence ? 0 : -ESTALE;
 }
 
-/* effects that make a transaction a long one */
-#define LONG 1000
-
-static int send_quietly(struct ruleset *rs, struct batch *b, struct ruleset_fault *why)
-{
-	uint32_t generation;
-	bool paused = watch_pause(rs, &generation);
-	int r = batch_send(b, rs, why);
-
-	if (paused)
-		watch_resume(rs, generation, r == 0);
-	return r;
-}
-
 static int send_plan(struct ruleset *rs, const struct plan *plan, uint64_t sequence,
 		     struct ruleset_fault *why)
 {
@@ -150,7 +136,7 @@ static int send_plan(struct ruleset *rs, const struct plan *plan, uint64_t seque
 	for (size_t i = 0; i < plan_size(plan); i++)
 		put_effect(&b, plan_effect_at(plan, i));
 	sequence_put(&b, sequence);
-	r = plan_size(plan) > LONG ? send_quietly(rs, &b, why) : batch_send(&b, rs, why);
+	r = watch_send(rs, &b, why);
 	batch_done(&b);
 	return r == -ENOBUFS ? find_verdict(rs, sequence) : stale(r);
 }

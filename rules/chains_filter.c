@@ -22,6 +22,25 @@
 #define CT_STATE_INVALID 1u /* NF_CT_STATE_INVALID_BIT */
 #define CT_STATE(state)	 (1u << ((state) + 1))
 
+/* Nobody on the internet can answer a host's private address (RFC 4193 4.3), not even
+ * where the host has a global one too and picked the wrong one. Other ULAs may be
+ * behind the WAN, of the same site. */
+static void keep_ula(struct skeleton *s)
+{
+	struct rule *r = skeleton_rule(s, "forward");
+
+	rule_family(r, NFPROTO_IPV6);
+	rule_saddr(r, NFPROTO_IPV6, REG0);
+	rule_is_ula(r, NFT_CMP_EQ);
+	rule_daddr(r, NFPROTO_IPV6, REG0);
+	rule_is_ula(r, NFT_CMP_NEQ);
+	rule_saddr(r, NFPROTO_IPV6, REG0);
+	rule_not_in(r, SET_MASQUERADE6);
+	skeleton_match_wan(s, NFT_META_OIFNAME, NFT_CMP_EQ);
+	rule_object(r, NFT_OBJECT_COUNTER, "invalid_out");
+	rule_drop(r);
+}
+
 /* All packets of a connection that has been answered, and all of one that was translated
  * to its destination, end at the first rule: one load, one mask. Not "state established":
  * a stream in one direction (a camera, syslog) stays "new" for ever. */
@@ -43,6 +62,9 @@ void chain_forward(struct skeleton *s)
 	skeleton_match_wan(s, NFT_META_OIFNAME, NFT_CMP_EQ);
 	rule_object(r, NFT_OBJECT_COUNTER, "invalid_out");
 	rule_drop(r);
+
+	if (!s->options->ula_may_leave)
+		keep_ula(s);
 }
 
 void chain_forward_wan(struct skeleton *s)

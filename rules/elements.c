@@ -17,11 +17,13 @@ static const struct nlattr *value_of(const struct nlattr *nest)
 	return NULL;
 }
 
-static uint64_t packets_of(const struct nlattr *expr)
+uint64_t counted_packets(const struct counted *e)
 {
 	const struct nlattr *attr, *data = NULL;
 
-	mnl_attr_for_each_nested (attr, expr)
+	if (!e->counter)
+		return 0;
+	mnl_attr_for_each_nested (attr, e->counter)
 		if (mnl_attr_get_type(attr) == NFTA_EXPR_DATA)
 			data = attr;
 	if (!data)
@@ -52,7 +54,7 @@ static void read_element(const struct nlattr *elem, struct counted *e)
 			e->flags = ntohl(attr_u32(attr));
 			break;
 		case NFTA_SET_ELEM_EXPR:
-			e->packets = packets_of(attr);
+			e->counter = attr;
 			break;
 		default:
 			break;

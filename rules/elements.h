@@ -16,8 +16,11 @@ struct counted {
 	const uint8_t *data;
 	uint16_t key_len, data_len;
 	uint32_t flags;
-	uint64_t packets;
+	const struct nlattr *counter; /* NULL without one */
 };
+
+/** counted_packets() - what its counter says; 0 without one */
+uint64_t counted_packets(const struct counted *e);
 
 /** elements_each() - call back for every element in a NEWSETELEM message; not 0 stops and
  * is returned */

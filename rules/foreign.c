@@ -48,8 +48,11 @@ void printable_copy(char *to, size_t size, const char *name)
 {
 	size_t i;
 
-	for (i = 0; i + 1 < size && name && name[i]; i++)
-		to[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
+	for (i = 0; i + 1 < size && name && name[i]; i++) {
+		to[i] = name[i];
+		if (name[i] < ' ' || name[i] > '~')
+			to[i] = '?';
+	}
 	to[i] = 0;
 }
 

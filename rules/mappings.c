@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "rules/array.h"
 
 void mappings_count(const struct table *table, size_t ret[static MAPPING_SETS])
@@ -19,6 +20,11 @@ void mappings_count(const struct table *table, size_t ret[static MAPPING_SETS])
 	}
 }
 
+static bool has_key(const struct scan *scan, const struct counted *e)
+{
+	return e->key && e->key_len == set_specs[set_of_mappings(scan->kind)].key_len;
+}
+
 static const struct mapping *expected(const struct scan *scan, const struct counted *e)
 {
 	const struct set_spec *spec = &set_specs[set_of_mappings(scan->kind)];
@@ -27,8 +33,7 @@ static const struct mapping *expected(const struct scan *scan, const struct coun
 	struct endpoint external;
 	uint8_t protocol;
 
-	if (!e->key || e->flags || e->key_len != spec->key_len ||
-	    e->data_len != spec->data_len)
+	if (!has_key(scan, e) || e->flags || e->data_len != spec->data_len)
 		return NULL;
 	mapping_element_external(scan->kind, e->key, &protocol, &external);
 	m = table_find(scan->table, protocol, &external);
@@ -58,9 +63,8 @@ static int add_stray(struct scan *scan, const struct counted *e)
 	return 0;
 }
 
-static int on_element(void *userdata, const struct counted *e)
+static int compare(struct scan *scan, const struct counted *e)
 {
-	struct scan *scan = userdata;
 	const struct mapping *m = expected(scan, e);
 	uint64_t *grown;
 
@@ -75,10 +79,40 @@ static int on_element(void *userdata, const struct counted *e)
 	return 0;
 }
 
+static int compare_pending(struct scan *scan)
+{
+	struct table_key keys[ARRAY_SIZE(scan->pending)];
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < scan->n_pending; i++) {
+		if (!has_key(scan, &scan->pending[i]))
+			continue;
+		mapping_element_external(scan->kind, scan->pending[i].key,
+					 &keys[n].protocol, &keys[n].external);
+		n++;
+	}
+	table_expect(scan->table, keys, n);
+	for (size_t i = 0; i < scan->n_pending && r == 0; i++)
+		r = compare(scan, &scan->pending[i]);
+	scan->n_pending = 0;
+	return r;
+}
+
+static int on_element(void *userdata, const struct counted *e)
+{
+	struct scan *scan = userdata;
+
+	scan->pending[scan->n_pending++] = *e;
+	return scan->n_pending < ARRAY_SIZE(scan->pending) ? 0 : compare_pending(scan);
+}
+
 static int on_message(const struct nlmsghdr *nlh, void *userdata)
 {
 	int r = elements_each(nlh, on_element, userdata);
 
+	if (r == 0)
+		r = compare_pending(userdata);
 	if (r < 0) {
 		errno = -r;
 		return MNL_CB_ERROR;

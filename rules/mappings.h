@@ -17,11 +17,14 @@ struct stray {
 
 /**
  * struct scan - what one set held; zero-initialised it is empty
+ * @pending: elements of the message that is being read, not compared yet
  * @matched: ids of the mappings that are there as they should be
  */
 struct scan {
 	enum mapping_kind kind;
 	const struct table *table;
+	struct counted pending[TABLE_EXPECT_MAX];
+	size_t n_pending;
 	uint64_t *matched;
 	size_t n_matched, room_matched;
 	struct stray *strays;

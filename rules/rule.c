@@ -333,6 +333,15 @@ void rule_is_link_local(struct rule *r)
 	rule_compare(r, NFT_CMP_EQ, value, sizeof(value));
 }
 
+void rule_is_ula(struct rule *r, enum nft_cmp_ops op)
+{
+	static const uint8_t mask[16] = { 0xfe };
+	static const uint8_t value[16] = { 0xfc };
+
+	rule_mask(r, mask, sizeof(mask));
+	rule_compare(r, op, value, sizeof(value));
+}
+
 /* ------------------------------------------------------------------ actions */
 
 void rule_verdict(struct rule *r, int verdict, const char *chain)

@@ -82,6 +82,8 @@ void rule_protocol(struct rule *r, uint8_t protocol);
 void rule_ct_bits(struct rule *r, enum nft_ct_keys key, uint32_t bits);
 /** address in REG0 is link-local, fe80::/10 */
 void rule_is_link_local(struct rule *r);
+/** address in REG0 is (NFT_CMP_EQ) or is not (NFT_CMP_NEQ) a ULA, fc00::/7 */
+void rule_is_ula(struct rule *r, enum nft_cmp_ops op);
 
 /* ------------------------------------------------------------------ actions */
 

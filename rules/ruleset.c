@@ -179,7 +179,7 @@ static int on_counted(void *userdata, const struct counted *e)
 	if (!e->key || e->key_len != set_specs[set_of_mappings(c->kind)].key_len)
 		return 0;
 	mapping_element_external(c->kind, e->key, &protocol, &external);
-	c->on_element(c->userdata, protocol, &external, e->packets);
+	c->on_element(c->userdata, protocol, &external, counted_packets(e));
 	return 0;
 }
 

@@ -46,6 +46,8 @@ struct open_port {
  * @mss_mode: natd decides "auto" and says here whether to clamp
  * @mss: with MSS_FIXED, bytes
  * @input_drop: close the gateway itself to the WAN but for @open
+ * @ula_may_leave: do not drop what leaves by a WAN with a source of fc00::/7; else it is
+ *                 dropped, but for what is masqueraded and for what goes to fc00::/7
  */
 struct ruleset_options {
 	enum protection protection;
@@ -58,6 +60,7 @@ struct ruleset_options {
 	size_t n_open;
 	enum mss_mode mss_mode;
 	uint16_t mss;
+	bool ula_may_leave;
 };
 
 /**

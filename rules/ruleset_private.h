@@ -89,6 +89,9 @@ bool watch_pause(struct ruleset *rs, uint32_t *ret);
 /** watch_resume() - what others did meanwhile becomes an overrun, told by
  * ruleset_watch() */
 void watch_resume(struct ruleset *rs, uint32_t generation, bool committed);
+struct batch;
+/** watch_send() - batch_send(), with a pause when it is long */
+int watch_send(struct ruleset *rs, struct batch *b, struct ruleset_fault *why);
 
 /** message_is_ours() - is it about our table? The first attribute of every message but
  * that of the generation names the table. */

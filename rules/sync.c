@@ -28,7 +28,7 @@
 
 static int send_out(struct sync *s, struct ruleset_fault *why)
 {
-	int r = batch_send(&s->out, s->rs, why);
+	int r = watch_send(s->rs, &s->out, why);
 
 	batch_done(&s->out);
 	batch_begin(&s->out, s->rs);

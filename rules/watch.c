@@ -26,7 +26,7 @@
 #include <linux/netlink.h>
 
 #include "core/cleanup.h"
-#include "rules/ruleset_private.h"
+#include "rules/batch.h"
 
 #define WATCH_BUFFER (8 * 1024 * 1024)
 /* the kernel makes notifications of at most 8 KiB */
@@ -139,6 +139,21 @@ void watch_resume(struct ruleset *rs, uint32_t generation, bool committed)
 		return;
 	rs->unheard = true;
 	wake(rs);
+}
+
+/* bytes of a transaction from which on it pays to ask twice for the generation: about a
+ * thousand elements */
+#define LONG (48 * 1024)
+
+int watch_send(struct ruleset *rs, struct batch *b, struct ruleset_fault *why)
+{
+	uint32_t generation;
+	bool paused = b->len > LONG && watch_pause(rs, &generation);
+	int r = batch_send(b, rs, why);
+
+	if (paused)
+		watch_resume(rs, generation, r == 0);
+	return r;
 }
 
 /* ------------------------------------------------------------------ listening */

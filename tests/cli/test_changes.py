@@ -70,6 +70,24 @@ def a_refusal_names_the_holder_and_changes_nothing():
         assert json.loads(got[1])["code"] == "conflict"
 
 
+PENDING = ("natctl: connections of what was changed may go on: natd could not end them. It "
+           "tries again with the next change; natctl resync makes it try now.\n")
+
+
+@test
+def connections_that_could_not_be_ended_are_said():
+    with natd() as fake:
+        fake.pending = {"pending": True}
+        expect(run(f"add {WEB}"), 0, WEB_ADDED, PENDING)
+        expect(run("-q add tcp,udp 5000 10.0.0.1"), 0, "8\n9\n", PENDING)
+        expect(run("remove 8 9"), 0, None, PENDING)
+        expect(run("-f - --atomic", stdin="add udp 7 10.0.0.1\n"), 0, None, PENDING)
+        got = run("--json remove 10")
+        expect(got, 0, None, "")
+        assert json.loads(got[1])["pending"] is True, got
+        expect(run("flush"), 0, None, PENDING)
+
+
 @test
 def forwards_are_removed_by_port_id_and_name():
     for words in ("remove tcp 8080", "remove 7", "remove web"):

@@ -20,3 +20,7 @@ unsigned int alloc_fail_at(unsigned int nth, bool lasts);
 
 /** alloc_for_jansson() - jansson's allocations count, too */
 void alloc_for_jansson(void);
+
+/** alloc_for_sqlite() - so do SQLite's (alloc_sqlite.c); before its first use
+ * Return: what sqlite3_config() said */
+int alloc_for_sqlite(void);

@@ -142,6 +142,7 @@ static void serve(struct gateway *gw, struct fake_request *request)
 			plan_effect(plan, 0)->ended = gw->ended;
 			answer.ended = gw->ended;
 		}
+		answer.pending = gw->pending;
 		table_commit(gw->table, plan);
 		events_tell_plan(gw->events, plan);
 	}

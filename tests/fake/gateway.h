@@ -23,6 +23,7 @@ struct engine {
  * @events:   the first is number 1; what is committed is told
  * @problem:  what every change is answered with, NULL: see what the table says
  * @ended:    what the first effect of a plan ended
+ * @pending:  of every answer
  * @no_memory: everything that may lack memory does
  * @resync_problem, @reload_problem: what these are answered with, NULL: done
  * @reload_later: gateway_reload() answers from engine_turn()
@@ -38,6 +39,7 @@ struct gateway {
 	const struct problem *problem, *resync_problem, *reload_problem;
 	struct ruleset_report report;
 	uint32_t ended;
+	bool pending;
 	const char *blocked_by;
 	gateway_done reload_done;
 	void *reload_userdata;

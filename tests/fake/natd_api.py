@@ -112,6 +112,8 @@ class FakeNatd:
         self.deaf = deaf
         # forgetful: closes after each answer without having said so
         self.forgetful = forgetful
+        # connections could not be ended: said with every change
+        self.pending = {}
         self.mappings, self.next_id, self.connections, self.requests = [], 7, 0, []
         self.lock, self.stopping = threading.Lock(), threading.Event()
         # of each request for events: lines, bytes that are sent as they are, and functions
@@ -361,15 +363,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status = 201 if any(r[0] == "added" for r in results) else 200
         if isinstance(asked, list):
             self.send_json({"results": [self.result(*r) for r in results],
-                            "ended": sum(r[2] for r in results)}, status)
+                            "ended": sum(r[2] for r in results), **self.natd.pending},
+                           status)
         else:
-            self.send_json(self.result(*results[0]), status)
+            self.send_json({**self.result(*results[0]), **self.natd.pending}, status)
 
     def change_lines(self, changes):
         results = self.natd.change(changes)
         lines = [{"index": i, "verdict": verdict, "ids": [m["id"] for m in mappings]}
                  for i, (verdict, mappings, _) in enumerate(results)]
-        lines.append({"changes": len(changes), "ended": sum(r[2] for r in results)})
+        lines.append({"changes": len(changes), "ended": sum(r[2] for r in results),
+                      **self.natd.pending})
         text = "".join(json.dumps(line) + "\n" for line in lines).encode()
         self.send_chunks((text[i:i + 997] for i in range(0, len(text), 997)),
                          "application/x-ndjson")
@@ -379,7 +383,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         gone = [m for m in self.natd.mappings if everything or m["origin"] != "config"]
         self.natd.mappings = [m for m in self.natd.mappings if m not in gone]
         self.send_json({"results": [self.result("removed", [m], 1) for m in gone],
-                        "ended": len(gone)})
+                        "ended": len(gone), **self.natd.pending})
 
 
 def main():

@@ -75,6 +75,8 @@ Test(text, things_agree_with_their_number)
 	cr_expect_str_eq(text_things(0, "connection", buf), "no connections");
 	cr_expect_str_eq(text_things(1, "connection", buf), "1 connection");
 	cr_expect_str_eq(text_things(1200, "connection", buf), "1,200 connections");
+	cr_expect_str_eq(text_things(1, "WAN address", buf), "1 WAN address");
+	cr_expect_str_eq(text_things(2, "WAN address", buf), "2 WAN addresses");
 }
 
 Test(text, ages_are_told_in_the_largest_unit)

@@ -2,6 +2,8 @@
 
 #include <criterion/criterion.h>
 #include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/cleanup.h"
@@ -99,4 +101,17 @@ Test(text, what_does_not_fit_ends_in_dots)
 		cr_expect_str_eq(text_escape(cases[i].text, strlen(cases[i].text), buf,
 					     sizeof(buf)),
 				 cases[i].shown);
+}
+
+Test(text, digits_are_those_of_printf)
+{
+	static const uint64_t numbers[] = { 0,	  9,	      10,	  255, 65535,
+					    1000, UINT32_MAX, UINT64_MAX, 1 };
+	char digits[TEXT_DIGITS_MAX + 1], printed[TEXT_DIGITS_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		*text_digits(numbers[i], digits) = '\0';
+		snprintf(printed, sizeof(printed), "%" PRIu64, numbers[i]);
+		cr_expect_str_eq(digits, printed);
+	}
 }

@@ -56,6 +56,53 @@ Test(table, finds_what_was_loaded_by_every_key)
 	table_free(table);
 }
 
+Test(table, expecting_changes_no_answer)
+{
+	struct table *table = make_loaded("tcp 8080 192.168.1.10:80\n"
+					  "udp 8080 192.168.1.10:80\n"
+					  "tcp 8080 [fd00::10]:80\n"
+					  "tcp 443 [2001:db8::10]:443");
+	struct table_key keys[TABLE_EXPECT_MAX];
+	const struct mapping *m;
+	size_t n = 0;
+
+	table_expect(table, keys, 0);
+	for (; n < ARRAY_SIZE(keys); n++)
+		keys[n] = (struct table_key){ { address_any4, (uint16_t)(8000 + 4 * n) },
+					      IPPROTO_TCP };
+	keys[0] = (struct table_key){ make_mapping("tcp 443 [2001:db8::10]:443").external,
+				      IPPROTO_TCP };
+	table_expect(table, keys, n);
+	for (size_t i = 0; i < n; i++) {
+		m = table_find(table, keys[i].protocol, &keys[i].external);
+		cr_expect_eq(m ? m->id : 0, i == 0 ? 4 : i == 20 ? 1 : 0, "key %zu", i);
+	}
+	cr_expect_eq(table_size(table), 4);
+	table_free(table);
+}
+
+/* Ports are buckets: those of both protocols and families that share one stay apart. */
+Test(table, ports_that_share_a_bucket_are_told_apart)
+{
+	static const char *const texts[] = { "tcp 1 10.0.0.1:1",  "tcp 3 10.0.0.1:3",
+					     "udp 1 10.0.0.1:1",  "tcp 5 10.0.0.1:5",
+					     "tcp 1 [fd00::1]:1", "udp 5 [fd00::1]:5" };
+	struct table *table = make_table(8); /* buckets 2 * port + protocol, mod 8 */
+	struct mapping m;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		m = mapping_with_id(texts[i], i + 1);
+		cr_assert_eq(table_load(table, &m), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		m = make_mapping(texts[i]);
+		cr_expect_eq(table_find(table, m.protocol, &m.external)->id, i + 1);
+	}
+	m = make_mapping("udp 3 10.0.0.1:3");
+	cr_expect_null(table_find(table, m.protocol, &m.external));
+	table_free(table);
+}
+
 Test(table, a_name_that_no_mapping_can_have_is_not_found)
 {
 	struct table *table = make_loaded("tcp 8080 192.168.1.10:80 web");

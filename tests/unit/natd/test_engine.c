@@ -22,6 +22,7 @@ static struct seen {
 	bool refused;
 	enum verdict verdict;
 	size_t ended, results;
+	bool pending;
 	bool fault;
 } seen[16];
 static size_t n_seen;
@@ -94,6 +95,7 @@ static void on_answer(void *userdata, const struct answer *answer)
 	s->refused = plan_refused(answer->plan, answer->request);
 	s->verdict = plan_results(answer->plan, answer->request, &s->results)->verdict;
 	s->ended = answer->ended;
+	s->pending = answer->pending;
 }
 
 static void put_add(struct change_list *list, uint16_t port, const char *internal)
@@ -134,12 +136,17 @@ static const struct seen *add(uint16_t port, const char *internal)
 	return &seen[n_seen - 1];
 }
 
-static const struct seen *take_away(uint16_t port)
+static void submit_remove(uint16_t port)
 {
 	struct change_list list = { 0 };
 
 	put_remove(&list, port);
 	cr_assert_eq(engine_submit(engine, &list, on_answer, NULL), 0);
+}
+
+static const struct seen *take_away(uint16_t port)
+{
+	submit_remove(port);
 	engine_turn(engine);
 	return &seen[n_seen - 1];
 }
@@ -431,6 +438,26 @@ Test(engine, connections_that_could_not_be_ended_are_remembered)
 	fake.fail_dump = ENOMEM;
 	add(22, "192.168.1.10:22");
 	cr_expect_eq(fake.endings_done, 0);
+}
+
+/* Of a turn's requests those that changed something. */
+Test(engine, the_answer_says_that_connections_could_not_be_ended)
+{
+	add(8080, "192.168.1.10:80");
+	enter("198.51.100.7:1", "203.0.113.5:8080", "192.168.1.10:80");
+	fake.fail_delete = EBUSY;
+	n_seen = 0;
+	submit_remove(8080);
+	submit_add(22, "192.168.1.10:22");
+	submit_remove(9);
+	engine_turn(engine);
+	cr_assert_eq(n_seen, 3);
+	cr_expect(seen[0].pending && !seen[0].ended);
+	cr_expect(seen[1].pending);
+	cr_expect_not(seen[2].pending, "it was refused");
+	fake.fail_delete = 0;
+	cr_expect_not(add(23, "192.168.1.10:23")->pending);
+	cr_expect_eq(fake.n_entries, 0);
 }
 
 Test(engine, the_connections_of_a_lost_address_are_ended)

@@ -186,6 +186,17 @@ Test(lines, no_lines_at_all_change_nothing)
 	reply_done(&reply);
 }
 
+Test(lines, the_last_line_says_that_connections_could_not_be_ended)
+{
+	struct reply reply;
+
+	api.gw->pending = true;
+	api_ask(&api, "POST /v1/mappings", LINES, "", &reply);
+	cr_expect_eq(reply.status, 200);
+	cr_expect_str_eq(reply.body, "{\"changes\":0,\"ended\":0,\"pending\":true}\n");
+	reply_done(&reply);
+}
+
 Test(lines, a_line_that_is_too_long_is_too_large)
 {
 	char *text = malloc(20001);

@@ -129,6 +129,27 @@ Test(resources, a_list_is_answered_in_its_order)
 	json_decref(answer);
 }
 
+static bool is_pending(json_t *answer)
+{
+	return json_is_true(json_object_get(answer, "pending"));
+}
+
+Test(resources, it_is_said_where_connections_could_not_be_ended)
+{
+	json_t *answer = api_json(&api, "POST /v1/mappings", API_WEB, 201);
+
+	cr_expect_null(json_object_get(answer, "pending"));
+	json_decref(answer);
+	api.gw->pending = true;
+	answer = api_json(&api, "POST /v1/mappings", API_DNS, 201);
+	cr_expect(is_pending(answer));
+	json_decref(answer);
+	answer = api_json(&api, "POST /v1/flush", "", 200);
+	cr_expect(is_pending(answer));
+	cr_expect_null(json_object_get(first_of(answer, "results"), "pending"));
+	json_decref(answer);
+}
+
 Test(resources, an_empty_list_of_changes_is_done_at_once)
 {
 	json_t *answer = api_json(&api, "POST /v1/mappings", "[]", 200);

@@ -86,6 +86,58 @@ Test(store, effects_are_taken_in_order)
 	shelf_expect(&shelf);
 }
 
+/* "+tcp PORT 10.0.0.1:PORT namePORT", @n times from @port on; returns its end */
+static char *put_additions(char *at, unsigned int port, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++, port++)
+		at += sprintf(at, "%s+tcp %u 10.0.0.1:%u name%u", i ? "\n" : "", port,
+			      port, port);
+	return at;
+}
+
+Test(store, lists_of_every_length_are_written_whole)
+{
+	static const unsigned int lengths[] = { 1, 15, 16, 17, 31, 32, 33, 48, 100 };
+	unsigned int port = 1;
+	char text[8192];
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); port += lengths[i++]) {
+		put_additions(text, port, lengths[i]);
+		cr_assert_eq(shelf_ask(&shelf, text), 0);
+		shelf_expect(&shelf);
+	}
+	cr_expect_eq(table_size(shelf.table), port - 1);
+}
+
+Test(store, additions_between_removals_keep_their_order)
+{
+	char text[8192], *at = text;
+
+	put_additions(text, 1, 20);
+	cr_assert_eq(shelf_ask(&shelf, text), 0);
+	at = put_additions(at, 100, 15);
+	at += sprintf(at, "\n-tcp 3\n+tcp 3 10.0.0.2:3\n-tcp 100\n");
+	at = put_additions(at, 200, 40);
+	sprintf(at, "\n-tcp 201\n+tcp 201 10.0.0.3:201");
+	cr_assert_eq(shelf_ask(&shelf, text), 0);
+	cr_expect_eq(table_size(shelf.table), 20 + 15 - 1 + 40);
+	shelf_expect(&shelf);
+}
+
+/* The row in the way, which somebody wrote, is within one statement of many. */
+Test(store, a_list_with_one_row_in_the_way_is_not_written_at_all)
+{
+	char text[8192];
+
+	shelf_sql(&shelf, "INSERT INTO mapping VALUES (7, '', 'tcp', '*4', 999, "
+			  "'10.0.0.1', 999, 'admin', 0, 1, 1, 1)");
+	put_additions(text, 1, 32);
+	cr_expect_eq(shelf_ask(&shelf, text), -EUCLEAN);
+	shelf_sql(&shelf, "DELETE FROM mapping WHERE id = 7");
+	shelf_expect(&shelf);
+	cr_expect_eq(shelf_ask(&shelf, text), 0);
+}
+
 Test(store, what_was_rolled_back_never_was)
 {
 	struct plan *plan = NULL;

@@ -274,7 +274,7 @@ Test(store_rot, a_wrong_value_in_any_column_is_found)
 Test(store_rot, a_lost_row_is_missed)
 {
 	loads_as("DELETE FROM mapping WHERE id = 2", -EUCLEAN,
-		 "1 mappings stand in it, not the 2 that were written");
+		 "1 mapping in it, not the 2 that were written");
 }
 
 Test(store_rot, a_row_that_took_the_place_of_another_is_found)
