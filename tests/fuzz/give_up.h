@@ -15,7 +15,7 @@
  * give_up_or() - call @play
  *
  * Where exit() is called in it, @undo is called, and then all that was allocated in @play
- * and is still there is freed.
+ * and is still there is freed, but for what the C library allocated for itself.
  *
  * Return: true; false when it was given up.
  */

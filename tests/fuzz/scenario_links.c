@@ -62,12 +62,16 @@ static void check_addresses(const struct links *links)
 
 static void ask_routes(struct links *links)
 {
+	char name[IFNAMSIZ] = "";
 	struct in6_addr addr;
 
 	hold(address_parse("198.51.100.7", &addr) == 0);
 	hold(links_route_is_wan(links, &addr) <= 1);
 	hold(address_parse("2001:db8::7", &addr) == 0);
 	hold(links_is_local(links, &addr) <= 1);
+	hold(links_stray_route(links, AF_INET, name) <= 1);
+	hold(links_stray_route(links, AF_INET6, name) <= 1);
+	hold(memchr(name, '\0', sizeof(name)));
 }
 
 static void play(struct links *links, sd_event *event, struct config *config, uint8_t how)

@@ -109,6 +109,13 @@ static void on_count(void *userdata, uint8_t protocol, const struct endpoint *ex
 	on_endpoint(external);
 }
 
+static void on_element(void *userdata, uint8_t protocol, const struct endpoint *external,
+		       const struct endpoint *internal)
+{
+	on_endpoint(external);
+	on_endpoint(internal);
+}
+
 static void hold_text(const char *text, size_t size)
 {
 	hold(memchr(text, '\0', size));
@@ -150,11 +157,13 @@ static void play_sync(struct ruleset *rs, uint8_t how, struct table *table)
 static void play_figures(struct ruleset *rs, uint8_t how, struct table *table)
 {
 	struct ruleset_figures figures;
-	uint64_t sequence;
+	uint64_t sequence, missed;
 
 	hold(ruleset_counters(rs, on_count, NULL) <= 0);
 	hold(ruleset_figures(rs, &figures) <= 0);
 	hold(ruleset_sequence(rs, &sequence) <= 0);
+	hold(ruleset_missed(rs, &missed) <= 0);
+	hold(ruleset_elements(rs, on_element, NULL) <= 0);
 }
 
 static void play_others(struct ruleset *rs, uint8_t how, struct table *table)
