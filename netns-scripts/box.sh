@@ -3,10 +3,12 @@
 # box.sh - source it first thing in a topology test
 #
 # The script goes on as process 1 of a box of its own (see lib.sh). Then it speaks in
-# roles: wan CMD, gw CMD, lan CMD and lan2 CMD run CMD on that host; a word with
-# _start at its end runs it in the background and sets PID.
+# roles: wan CMD, gw CMD, lan CMD and so on run CMD on that host; a word with _start at
+# its end runs it in the background and sets PID.
 #
-#	home_up                   the topology "home", whose roles are called wan, gw, lan, lan2
+#	up TOPOLOGY               stands it up; the roles are wan, gw, lan and lan2, guest in
+#	                          "two-lans", router in "double-nat"
+#	home_up                   "up home"
 #	start_natd [LINE...]      with LINEs added to its configuration
 #	natctl ARGS...            on the gateway
 #	fail TEXT  pass TEXT  skip TEXT
@@ -36,6 +38,8 @@ wan() { in_host wan "$@"; }
 gw() { in_host gw "$@"; }
 lan() { in_host lan "$@"; }
 lan2() { in_host lan2 "$@"; }
+guest() { in_host guest "$@"; }
+router() { in_host router "$@"; }
 
 # start HOST CMD...: in the background; PID is CMD's own, in the box
 start()
@@ -50,6 +54,8 @@ wan_start() { start wan "$@"; }
 gw_start() { start gw "$@"; }
 lan_start() { start lan "$@"; }
 lan2_start() { start lan2 "$@"; }
+guest_start() { start guest "$@"; }
+router_start() { start router "$@"; }
 
 natctl() { gw "$NATCTL" "$@"; }
 
@@ -114,14 +120,17 @@ step() { echo "ok $*"; }
 
 # -------------------------------------------------------------------------- the network
 
-home_up()
+# up TOPOLOGY: a host is also what its role is called
+up()
 {
 	box_mounts
-	topology_up home || fail "the topology does not come up"
+	topology_up "$1" || fail "the topology \"$1\" does not come up"
 	ln -s internet /run/netns/wan
 	ln -s lan1 /run/netns/lan
 	natd_state /run/state
 }
+
+home_up() { up home; }
 
 # setting HOST NAME VALUE: a sysctl
 setting()
@@ -290,3 +299,6 @@ say()
 
 # seen_by HOST tcp|udp ADDRESS PORT: the source address that the server saw
 seen_by() { ask "$@" 2>/dev/null | sed 's/.* from //; s/ .*//'; }
+
+# endpoint_seen_by HOST tcp|udp ADDRESS PORT: "ADDRESS PORT", the source that the server saw
+endpoint_seen_by() { ask "$@" 2>/dev/null | sed 's/.* from //; s/ at .*//'; }

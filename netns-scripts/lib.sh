@@ -16,12 +16,16 @@
 #	address HOST IF ADDRESS/LEN...
 #	route HOST WORDS...             of "ip route add"
 #	gateway HOST WAN LAN            where natd runs; interfaces, "a,b" for several
+#	nat HOST WAN LAN KIND           a router without natd, see nat.sh
 #
-# Nothing here switches forwarding on: that is natd's to do, once its table is in force.
+# Forwarding is switched on by natd, once its table is in force, and for a router by "nat".
 
 NETNS_SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export NETNS_SCRIPTS
 SOURCE_ROOT=$(dirname "$NETNS_SCRIPTS")
+
+# shellcheck source=nat.sh
+. "$NETNS_SCRIPTS/nat.sh"
 
 die()
 {
@@ -90,6 +94,7 @@ declare -ga HOSTS=()
 declare -ga NEW_HOSTS=()
 declare -g LINKS=''
 declare -gA SETTINGS=()
+declare -ga ROUTERS=()
 declare -g GATEWAY='' GATEWAY_WAN='' GATEWAY_LAN=''
 
 host()
@@ -149,6 +154,8 @@ gateway()
 	GATEWAY_LAN=$3
 }
 
+nat() { ROUTERS+=("$*"); }
+
 # As a machine is when its power comes on, whatever the one we run on passes to new
 # namespaces (docker switches forwarding on), and without duplicate address detection.
 host_settings()
@@ -176,7 +183,11 @@ topology_build()
 		[ -z "${SETTINGS[$name]-}" ] ||
 			printf '%s' "${SETTINGS[$name]}" | ip -netns "$name" -batch - || return 1
 	done
-	NEW_HOSTS=() LINKS='' SETTINGS=()
+	for name in "${ROUTERS[@]}"; do
+		# shellcheck disable=SC2086 # words
+		nat_build $name || return 1
+	done
+	NEW_HOSTS=() LINKS='' SETTINGS=() ROUTERS=()
 }
 
 # topology_up NAME
