@@ -61,13 +61,18 @@ static int flaw_unknown_option(struct flaw *why, const char *word)
 	return flaw_set(why, "unknown option %s. See: natctl help", word);
 }
 
-const char *args_option(const struct args *args, const char *name)
+const char *args_option_at(const struct args *args, const char *name, size_t i)
 {
-	for (size_t i = 0; i < args->n_options; i++) {
-		if (!strcmp(args->options[i].name, name))
-			return args->options[i].value;
+	for (size_t j = 0; j < args->n_options; j++) {
+		if (!strcmp(args->options[j].name, name) && i-- == 0)
+			return args->options[j].value;
 	}
 	return NULL;
+}
+
+const char *args_option(const struct args *args, const char *name)
+{
+	return args_option_at(args, name, 0);
 }
 
 bool args_has(const struct args *args, const char *name)
@@ -80,7 +85,7 @@ static int put_option(struct args *args, const struct grammar_option *o,
 {
 	struct args_option *given = &args->options[args->n_options];
 
-	if (args_has(args, o->name))
+	if (!o->repeats && args_has(args, o->name))
 		return flaw_set(why, "%s is given twice. Leave one out.", o->name);
 	memcpy(given->name, o->name, sizeof(given->name));
 	given->value = value;
@@ -93,7 +98,7 @@ static int take_option(struct args *args, struct rest *rest,
 		       const struct grammar_option *o, const char *value,
 		       struct flaw *why)
 {
-	if (!o->value[0])
+	if (!o->value[0] || (o->may_lack && !value))
 		return put_option(args, o, "", why);
 	if (!value && rest->next < rest->n)
 		value = rest->words[rest->next++];

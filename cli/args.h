@@ -48,4 +48,6 @@ int args_check(const struct args *args, struct flaw *why);
 
 /** args_option() - value of "--name", borrowed; NULL when it was not given */
 const char *args_option(const struct args *args, const char *name);
+/** args_option_at() - the @i-th value of an option that may be given several times */
+const char *args_option_at(const struct args *args, const char *name, size_t i);
 bool args_has(const struct args *args, const char *name);

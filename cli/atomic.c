@@ -79,38 +79,48 @@ static int write_changes(const struct change_list *list, char **ret_bytes,
 	return 0;
 }
 
+/* The answer has ids alone: a port that natd chose is asked for. */
+static void print_one(const struct session *session, const char *verdict,
+		      struct mapping *m, bool automatic)
+{
+	char text[CHANGES_MAPPING_STRLEN];
+
+	if (automatic)
+		m->external.port = changes_port(session, m->id);
+	if (!session->quiet)
+		printf("%s %" PRIu64 ": %s\n", verdict, m->id, changes_describe(m, text));
+	else if (automatic)
+		printf("%u\n", m->external.port);
+	else
+		printf("%" PRIu64 "\n", m->id);
+}
+
 static void print_added(const struct session *session, const struct change *change,
 			const char *verdict, const json_t *ids)
 {
-	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
-	struct mapping m = change->mapping;
-	char text[MAPPING_STRLEN];
+	const bool automatic = !change->mapping.external.port;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		json_int_t id;
+	for (unsigned int i = 0; i < PROTOCOL_COUNT; i++) {
+		struct mapping m = change->mapping;
 
-		if (!(change->protocols & (1u << i)))
+		if (!(change->protocols & 1u << i))
 			continue;
-		id = json_integer_value(json_array_get(ids, n++));
-		m.protocol = protocols[i];
-		if (session->quiet)
-			printf("%" PRId64 "\n", (int64_t)id);
-		else
-			printf("%s %" PRId64 ": %s\n", verdict, (int64_t)id,
-			       mapping_describe(&m, text));
+		m.id = (uint64_t)json_integer_value(json_array_get(ids, n++));
+		m.protocol = protocol_at(i);
+		print_one(session, verdict, &m, automatic);
 	}
 }
 
-static void print_removed(const struct session *session, const struct selector *s,
-			  const json_t *ids)
+static void print_ids(const struct session *session, const char *verdict,
+		      const struct selector *s, const json_t *ids)
 {
 	json_t *id;
 	size_t i;
 
 	if (session->quiet)
 		return;
-	fputs("removed", stdout);
+	fputs(verdict, stdout);
 	json_array_foreach (ids, i, id)
 		printf("%s %" PRId64, i ? "," : "", (int64_t)json_integer_value(id));
 	if (s->name[0])
@@ -127,16 +137,20 @@ static int print_verdict(const struct reader *reader, const json_t *json)
 	const json_t *ids = json_object_get(json, "ids");
 	json_int_t index = json_integer_value(json_object_get(json, "index"));
 	const struct change *change;
+	bool unchanged;
 
 	if (!verdict || !json_is_array(ids) || index < 0 || (size_t)index >= list->n)
 		return -EINVAL;
 	change = &list->changes[index];
+	unchanged = strcmp(verdict, "unchanged") == 0;
 	if (change->kind == CHANGE_REMOVE)
-		print_removed(reader->session, &change->selector, ids);
+		print_ids(reader->session, "removed", &change->selector, ids);
+	else if (change->kind == CHANGE_UPDATE)
+		print_ids(reader->session, unchanged ? "already so" : "changed",
+			  &change->selector, ids);
 	else
 		print_added(reader->session, change,
-			    strcmp(verdict, "unchanged") != 0 ? "added" : "already there",
-			    ids);
+			    unchanged ? "already there" : "added", ids);
 	return 0;
 }
 
@@ -168,28 +182,21 @@ static int take_line(void *userdata, const char *line, size_t len)
 	return print_verdict(reader, json);
 }
 
-static int take_bytes(void *userdata, const char *bytes, size_t len)
-{
-	struct reader *reader = userdata;
-
-	if (ndjson_feed(&reader->lines, bytes, len, take_line, reader) == 0)
-		return 0;
-	session_garbled(reader->session);
-	return -ECANCELED;
-}
-
+/* Taken as a whole: what is printed of it may need the connection. */
 static int ask(struct session *session, const struct request *request)
 {
 	struct reader reader = { .session = session };
 	struct answer answer;
-	int status = session_ask(session, request, take_bytes, &reader, &answer);
+	int r, status = session_ask(session, request, NULL, NULL, &answer);
 
-	if (status == EXIT_DONE) {
-		answer_done(&answer);
-		if (ndjson_end(&reader.lines, take_line, &reader) != 0 ||
-		    !reader.complete || reader.answered != session->atomic->list.n)
-			status = session_garbled(session);
-	}
+	if (status != EXIT_DONE)
+		return status;
+	r = ndjson_feed(&reader.lines, answer.body, answer.len, take_line, &reader);
+	if (r == 0)
+		r = ndjson_end(&reader.lines, take_line, &reader);
+	if (r != 0 || !reader.complete || reader.answered != session->atomic->list.n)
+		status = session_garbled(session);
+	answer_done(&answer);
 	ndjson_done(&reader.lines);
 	return status;
 }

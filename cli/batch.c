@@ -6,6 +6,7 @@
 
 #include "cli/atomic.h"
 #include "cli/command.h"
+#include "cli/text.h"
 #include "cli/verb.h"
 #include "cli/words.h"
 
@@ -22,6 +23,20 @@ static const char *misplaced(const struct args *args)
 	return NULL;
 }
 
+static int refuse_atomic(const struct session *session, const struct verb *verb)
+{
+	char list[256] = "";
+
+	for (size_t i = 0; verbs[i]; i++) {
+		if (verbs[i]->changes)
+			text_append(list, sizeof(list), "%s%s", *list ? ", " : "",
+				    verbs[i]->name);
+	}
+	return session_usage(session,
+			     "%s cannot be part of an --atomic list; what can: %s.",
+			     verb->name, list);
+}
+
 static int run_args(struct session *session, const struct args *args)
 {
 	const char *option = misplaced(args);
@@ -33,11 +48,8 @@ static int run_args(struct session *session, const struct args *args)
 				     option);
 	if (!args->verb)
 		return session_usage(session, "the verb is missing. See: natctl help");
-	if (session->atomic && args->verb != &verb_add && args->verb != &verb_remove)
-		return session_usage(session,
-				     "%s cannot be part of an --atomic list; add "
-				     "and remove can.",
-				     args->verb->name);
+	if (session->atomic && !args->verb->changes)
+		return refuse_atomic(session, args->verb);
 	return command_run(session, args);
 }
 

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "cli/atomic.h"
+#include "cli/process.h"
 #include "cli/text.h"
 #include "core/api.h"
+#include "core/duration.h"
 
 DEFINE_CLEANUP(free, char *)
 
@@ -32,7 +34,42 @@ void changes_warn(const struct session *session, const json_t *answer)
 			      "resync makes it try now.");
 }
 
-static const char *verdict_words(const char *code)
+const char *changes_describe(const struct mapping *m,
+			     char buf[static CHANGES_MAPPING_STRLEN])
+{
+	char text[MAPPING_STRLEN], lease[DURATION_STRLEN];
+
+	snprintf(buf, CHANGES_MAPPING_STRLEN, "%s", mapping_describe(m, text));
+	if (m->lifetime)
+		text_append(buf, CHANGES_MAPPING_STRLEN, ", for %s",
+			    duration_format(m->lifetime, lease));
+	if (!m->enabled)
+		text_append(buf, CHANGES_MAPPING_STRLEN, ", disabled");
+	return text_clean(buf);
+}
+
+/**
+ * struct printing - an answer on its way to the screen
+ * @change:  what was asked first, or NULL
+ */
+struct printing {
+	const struct session *session;
+	const struct change *change;
+};
+
+static bool is_update(const struct printing *p)
+{
+	return p->change && p->change->kind == CHANGE_UPDATE;
+}
+
+/* Did natd choose the port? */
+static bool is_automatic(const struct printing *p)
+{
+	return p->change && p->change->kind == CHANGE_ADD &&
+	       !p->change->mapping.external.port;
+}
+
+static const char *verdict_words(const struct printing *p, const char *code)
 {
 	enum verdict verdict;
 
@@ -42,29 +79,115 @@ static const char *verdict_words(const char *code)
 		return "added";
 	if (verdict == VERDICT_REMOVED)
 		return "removed";
-	return verdict == VERDICT_UNCHANGED ? "already there" : NULL;
+	if (verdict == VERDICT_CHANGED)
+		return "changed";
+	if (verdict != VERDICT_UNCHANGED)
+		return NULL;
+	return is_update(p) ? "already so" : "already there";
 }
 
-static void print_mapping(const struct session *session, const char *verdict,
+/* Silent about its own failures: the change is made. */
+static json_t *get_mapping(const struct session *session, uint64_t id)
+{
+	struct request request = { .method = "GET" };
+	struct answer answer;
+	json_t *json = NULL;
+	struct flaw why;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/mappings/%" PRIu64, id);
+	request.path = path;
+	if (client_ask(session->client, &request, NULL, NULL, &answer, &why) < 0)
+		return NULL;
+	if (answer_is_good(&answer) && answer.len)
+		json = json_loadb(answer.body, answer.len, JSON_REJECT_DUPLICATES, NULL);
+	answer_done(&answer);
+	return json;
+}
+
+/* An answer to a change has no live fields: whether a given address is ours is asked. */
+static bool is_waiting(const struct session *session, const struct mapping *m)
+{
+	CLEANUP(json_decref) json_t *json = NULL;
+	const char *state;
+
+	if (!m->enabled || address_is_any(&m->external.addr) || mapping_is_pinhole(m))
+		return false;
+	json = get_mapping(session, m->id);
+	state = json_string_value(json_object_get(json, "state"));
+	return state && !strcmp(state, "waiting");
+}
+
+uint16_t changes_port(const struct session *session, uint64_t id)
+{
+	CLEANUP(json_decref) json_t *json = get_mapping(session, id);
+	const json_int_t port = json_integer_value(
+		json_object_get(json_object_get(json, "external"), "port"));
+
+	return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+static void print_waiting(const struct session *session, const struct mapping *m)
+{
+	char addr[INET6_ADDRSTRLEN];
+
+	if (m->suffix && address_is_any(&m->host))
+		puts("  waiting: its LAN has no IPv6 prefix now");
+	else if (is_waiting(session, m))
+		printf("  waiting: %s is no address of the WAN now\n",
+		       address_format(&m->external.addr, addr));
+}
+
+static void print_mapping(const struct printing *p, const char *verdict,
 			  const struct mapping *m, uint64_t ended)
 {
-	char text[MAPPING_STRLEN], suffix[CHANGES_ENDED_STRLEN];
+	char text[CHANGES_MAPPING_STRLEN], suffix[CHANGES_ENDED_STRLEN];
 
-	if (!session->quiet)
-		printf("%s %" PRIu64 ": %s%s\n", verdict, m->id,
-		       text_clean((char *)mapping_describe(m, text)),
-		       changes_ended(ended, suffix));
-	else if (strcmp(verdict, "removed") != 0)
-		printf("%" PRIu64 "\n", m->id);
+	printf("%s %" PRIu64 ": %s%s\n", verdict, m->id, changes_describe(m, text),
+	       changes_ended(ended, suffix));
+	if (strcmp(verdict, "removed") != 0)
+		print_waiting(p->session, m);
 }
 
-static int print_result(const struct session *session, const json_t *result)
+/* @before: what was printed last; a port is said once for all protocols that have it */
+static void print_quiet(const struct printing *p, const char *verdict,
+			const struct mapping *m, uint16_t *before)
+{
+	if (is_update(p) || !strcmp(verdict, "removed"))
+		return;
+	if (!is_automatic(p))
+		printf("%" PRIu64 "\n", m->id);
+	else if (*before != m->external.port)
+		printf("%u\n", m->external.port);
+	*before = m->external.port;
+}
+
+static void print_shadows(const struct printing *p, const json_t *result)
+{
+	const json_t *shadows = json_object_get(result, "shadows");
+	char text[PROCESS_LISTENER_STRLEN];
+	json_t *element;
+	size_t i;
+
+	if (p->session->quiet)
+		return;
+	json_array_foreach (shadows, i, element) {
+		struct listener listener;
+
+		if (api_decode_listener(element, 0, &listener) == 0)
+			printf("  gets nothing from the WAN any more: %s\n",
+			       process_describe(&listener, text));
+	}
+}
+
+static int print_result(const struct printing *p, const json_t *result)
 {
 	const char *verdict =
-		verdict_words(json_string_value(json_object_get(result, "verdict")));
+		verdict_words(p, json_string_value(json_object_get(result, "verdict")));
 	json_int_t ended = json_integer_value(json_object_get(result, "ended"));
 	const json_t *mappings = json_object_get(result, "mappings");
 	size_t n = json_array_size(mappings);
+	uint16_t before = 0;
 
 	if (!verdict || !json_is_array(mappings) || ended < 0)
 		return -EINVAL;
@@ -73,12 +196,17 @@ static int print_result(const struct session *session, const json_t *result)
 
 		if (api_decode_mapping(json_array_get(mappings, i), &m, NULL) < 0)
 			return -EINVAL;
-		print_mapping(session, verdict, &m, i + 1 == n ? (uint64_t)ended : 0);
+		if (p->session->quiet)
+			print_quiet(p, verdict, &m, &before);
+		else
+			print_mapping(p, verdict, &m, i + 1 == n ? (uint64_t)ended : 0);
+		details_unref(m.details);
 	}
+	print_shadows(p, result);
 	return 0;
 }
 
-int changes_print(const struct session *session, json_t *answer)
+static int print_answer(const struct printing *p, const json_t *answer)
 {
 	const json_t *results = json_object_get(answer, "results");
 	json_t *result;
@@ -88,15 +216,22 @@ int changes_print(const struct session *session, json_t *answer)
 	if (results && !json_is_array(results))
 		return -EINVAL;
 	if (!results)
-		r = print_result(session, answer);
+		r = print_result(p, answer);
 	json_array_foreach (results, i, result) {
-		r = print_result(session, result);
+		r = print_result(p, result);
 		if (r < 0)
 			break;
 	}
 	if (r == 0)
-		changes_warn(session, answer);
+		changes_warn(p->session, answer);
 	return r;
+}
+
+int changes_print(const struct session *session, json_t *answer)
+{
+	const struct printing printing = { .session = session };
+
+	return print_answer(&printing, answer);
 }
 
 /* New reference; an object for one change, an array for more. */
@@ -128,6 +263,21 @@ static int gather(struct session *session, const struct change *changes, size_t 
 	return r < 0 ? session_fault(session, "out of memory") : EXIT_DONE;
 }
 
+static int ask(struct session *session, const struct request *request,
+	       const struct change *change)
+{
+	CLEANUP(json_decref) json_t *answer = NULL;
+	const struct printing printing = { .session = session, .change = change };
+	int status;
+
+	if (session->json)
+		return session_call(session, request, NULL);
+	status = session_read(session, request, &answer);
+	if (status == EXIT_DONE && print_answer(&printing, answer) < 0)
+		return session_garbled(session);
+	return status;
+}
+
 int changes_make(struct session *session, const struct change *changes, size_t n)
 {
 	CLEANUP(json_decref) json_t *json = NULL;
@@ -146,5 +296,5 @@ int changes_make(struct session *session, const struct change *changes, size_t n
 		return session_fault(session, "out of memory");
 	request.body = body;
 	request.len = strlen(body);
-	return session_call(session, &request, changes_print);
+	return ask(session, &request, changes);
 }

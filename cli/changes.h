@@ -16,7 +16,7 @@
  */
 int changes_make(struct session *session, const struct change *changes, size_t n);
 
-/** changes_print() - a session_print for the answer to one change, or to a list */
+/** changes_print() - a session_print for the answer to changes that add and remove */
 int changes_print(const struct session *session, json_t *answer);
 
 /** changes_warn() - where @answer says that connections may go on, so does natctl, in
@@ -26,3 +26,12 @@ void changes_warn(const struct session *session, const json_t *answer);
 /** changes_ended() - ", 3 connections ended", or nothing; returns @buf */
 #define CHANGES_ENDED_STRLEN 96
 const char *changes_ended(uint64_t ended, char buf[static CHANGES_ENDED_STRLEN]);
+
+/** changes_port() - the external port that mapping @id has; 0 = cannot be known */
+uint16_t changes_port(const struct session *session, uint64_t id);
+
+/** changes_describe() - mapping_describe(), harmless to a terminal, and how long it is
+ * for and whether it is disabled; returns @buf */
+#define CHANGES_MAPPING_STRLEN (MAPPING_STRLEN + 64)
+const char *changes_describe(const struct mapping *m,
+			     char buf[static CHANGES_MAPPING_STRLEN]);

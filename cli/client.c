@@ -74,6 +74,11 @@ int client_new(const char *path, unsigned int timeout, struct client **ret)
 	return 0;
 }
 
+int client_twin(const struct client *client, struct client **ret)
+{
+	return client_new(client->path, client->timeout, ret);
+}
+
 static void hang_up(struct client *client)
 {
 	if (client->fd >= 0)

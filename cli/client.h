@@ -58,6 +58,9 @@ void client_free(struct client *client); /* NULL is fine */
 DEFINE_CLEANUP(client_free, struct client *)
 
 const char *client_path(const struct client *client);
+/** client_twin() - another to the same socket, with the same patience. Return: 0, -ENOMEM
+ */
+int client_twin(const struct client *client, struct client **ret);
 
 /**
  * client_ask() - send a request, read the answer

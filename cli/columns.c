@@ -15,9 +15,11 @@
 /*
  * struct columns
  * @rows: each one allocation, its cells one after the other, NUL between them
+ * @used: of each column: a cell of it holds something
  */
 struct columns {
 	const struct column *columns;
+	bool *used;
 	size_t n;
 	char **rows;
 	size_t n_rows, room;
@@ -41,6 +43,11 @@ int columns_new(const struct column *columns, size_t n, struct columns **ret)
 
 	if (!table)
 		return -ENOMEM;
+	table->used = calloc(n, sizeof(*table->used));
+	if (!table->used) {
+		free(table);
+		return -ENOMEM;
+	}
 	table->columns = columns;
 	table->n = n;
 	*ret = table;
@@ -54,6 +61,7 @@ void columns_free(struct columns *table)
 	for (size_t i = 0; i < table->n_rows; i++)
 		free(table->rows[i]);
 	free(table->rows);
+	free(table->used);
 	free(table);
 }
 
@@ -88,7 +96,16 @@ int columns_add(struct columns *table, const char *const *cells)
 	if (!row)
 		return -ENOMEM;
 	table->rows[table->n_rows++] = row;
+	for (size_t i = 0; i < table->n; i++)
+		table->used[i] |= *cells[i] && strcmp(cells[i], "-") != 0;
 	return 0;
+}
+
+static bool is_shown(const struct columns *table, size_t i)
+{
+	const struct column *c = &table->columns[i];
+
+	return !c->hidden && (!c->sparse || table->used[i]);
 }
 
 static bool library_find(void *handle, struct library *ret)
@@ -119,6 +136,19 @@ static bool library_load(struct library *ret)
 	return handle && library_find(handle, ret);
 }
 
+static int fill_line(const struct library *lib, struct libscols_line *line,
+		     const struct columns *table, const char *cell)
+{
+	size_t n = 0;
+
+	for (size_t j = 0; j < table->n; j++) {
+		if (is_shown(table, j) && (!line || lib->set_data(line, n++, cell) != 0))
+			return -ENOMEM;
+		cell += strlen(cell) + 1;
+	}
+	return 0;
+}
+
 static int fill(const struct library *lib, struct libscols_table *out,
 		const struct columns *table)
 {
@@ -127,18 +157,15 @@ static int fill(const struct library *lib, struct libscols_table *out,
 		int flags =
 			(c->right ? SCOLS_FL_RIGHT : 0) | (c->cut ? SCOLS_FL_TRUNC : 0);
 
-		if (!lib->new_column(out, c->name, c->cut ? 0.1 : 1, flags))
+		if (is_shown(table, i) &&
+		    !lib->new_column(out, c->name, c->cut ? 0.1 : 1, flags))
 			return -ENOMEM;
 	}
 	for (size_t i = 0; i < table->n_rows; i++) {
 		struct libscols_line *line = lib->new_line(out, NULL);
-		const char *cell = table->rows[i];
 
-		for (size_t j = 0; j < table->n; j++) {
-			if (!line || lib->set_data(line, j, cell) != 0)
-				return -ENOMEM;
-			cell += strlen(cell) + 1;
-		}
+		if (fill_line(lib, line, table, table->rows[i]) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -191,13 +218,17 @@ static int width_of(const struct columns *table, size_t column)
 static void print_row(const struct columns *table, const int *widths, const char *row,
 		      FILE *out)
 {
-	for (size_t j = 0; j < table->n; j++) {
+	size_t last = table->n - 1;
+
+	while (last && !is_shown(table, last))
+		last--;
+	for (size_t j = 0; j <= last; j++) {
 		const struct column *c = &table->columns[j];
 		const char *text = row ? cell_of(row, j) : c->name;
-		const bool last = j + 1 == table->n;
-		int width = c->right ? widths[j] : last ? 0 : -widths[j];
+		int width = c->right ? widths[j] : j == last ? 0 : -widths[j];
 
-		fprintf(out, "%*s%c", width, text, last ? '\n' : ' ');
+		if (is_shown(table, j))
+			fprintf(out, "%*s%c", width, text, j == last ? '\n' : ' ');
 	}
 }
 

@@ -9,18 +9,23 @@
  * most commands take in all.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "core/cleanup.h"
 
 /** struct column - of a table; all borrowed until columns_free()
- * @right: numbers
- * @cut:   may be cut when the terminal is narrow */
+ * @right:  numbers
+ * @cut:    may be cut when the terminal is narrow
+ * @sparse: left out where none of its cells holds anything but "" or "-"
+ * @hidden: left out */
 struct column {
 	const char *name;
-	int right;
-	int cut;
+	bool right;
+	bool cut;
+	bool sparse;
+	bool hidden;
 };
 
 struct columns;

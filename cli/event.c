@@ -9,6 +9,7 @@
 #include "cli/changes.h"
 #include "cli/text.h"
 #include "core/api.h"
+#include "core/duration.h"
 
 /* a sentence of natd's, and what natctl adds to it */
 #define SENTENCE_STRLEN 1200
@@ -46,6 +47,7 @@ static uint64_t key_of(const struct event *event)
 
 	if (!read_mapping(event, "mapping", &m))
 		return hash(start, event->word, strlen(event->word));
+	details_unref(m.details);
 	return hash(hash(hash(start, &m.protocol, sizeof(m.protocol)), &m.external.port,
 			 sizeof(m.external.port)),
 		    &m.external.addr, sizeof(m.external.addr));
@@ -90,23 +92,55 @@ void event_done(struct event *event)
 
 /* ------------------------------------------------------------ words */
 
+/* How one mapping was altered; another in its place says where it led. */
+static void say_difference(const struct mapping *m, const struct mapping *before,
+			   char *buf, size_t size)
+{
+	char was[MAPPING_ENDPOINT_STRLEN], lease[DURATION_STRLEN];
+
+	mapping_format_internal(before, was);
+	if (m->id != before->id)
+		text_append(buf, size, ", was %" PRIu64 " -> %s", before->id, was);
+	else if (!endpoint_equal(&m->internal, &before->internal))
+		text_append(buf, size, ", was -> %s", was);
+	if (m->id != before->id)
+		return;
+	if (strcmp(m->name, before->name) != 0)
+		text_append(buf, size, ", was \"%s\"", before->name);
+	if (m->enabled != before->enabled)
+		text_append(buf, size, ", %s", m->enabled ? "enabled" : "disabled");
+	if (strcmp(mapping_comment(m), mapping_comment(before)) != 0)
+		text_append(buf, size, ", comment \"%s\"", mapping_comment(m));
+	if (m->lifetime)
+		text_append(buf, size, ", for %s", duration_format(m->lifetime, lease));
+	else if (before->lifetime)
+		text_append(buf, size, ", for good");
+}
+
+static void say_before(const struct event *event, const struct mapping *m, char *buf,
+		       size_t size)
+{
+	struct mapping before;
+
+	if (!read_mapping(event, "before", &before))
+		return;
+	say_difference(m, &before, buf, size);
+	details_unref(before.details);
+}
+
 static void say_mapping(const struct event *event, char *buf, size_t size)
 {
 	json_int_t ended = json_integer_value(json_object_get(event->json, "ended"));
-	char text[MAPPING_STRLEN], was[ENDPOINT_STRLEN], suffix[CHANGES_ENDED_STRLEN];
-	struct mapping m, before;
-	size_t len;
+	char text[MAPPING_STRLEN], suffix[CHANGES_ENDED_STRLEN];
+	struct mapping m;
 
 	if (!read_mapping(event, "mapping", &m))
 		return;
-	len = (size_t)snprintf(buf, size, "%" PRIu64 ": %s", m.id,
-			       mapping_describe(&m, text));
-	if (read_mapping(event, "before", &before))
-		len += (size_t)snprintf(buf + len, size - len, ", was %" PRIu64 " -> %s",
-					before.id,
-					endpoint_format(&before.internal, was));
-	snprintf(buf + len, size - len, "%s",
-		 changes_ended(ended > 0 ? (uint64_t)ended : 0, suffix));
+	text_append(buf, size, "%" PRIu64 ": %s", m.id, mapping_describe(&m, text));
+	say_before(event, &m, buf, size);
+	text_append(buf, size, "%s",
+		    changes_ended(ended > 0 ? (uint64_t)ended : 0, suffix));
+	details_unref(m.details);
 }
 
 static void say_refused(const struct event *event, char *buf, size_t size)
@@ -200,12 +234,13 @@ static const struct {
 	const char *word;
 	void (*say)(const struct event *event, char *buf, size_t size);
 } sayings[] = {
-	{ "added", say_mapping },	  { "changed", say_mapping },
-	{ "removed", say_mapping },	  { "refused", say_refused },
-	{ "wan-address", say_addresses }, { "repaired", say_repair },
-	{ "foreign-drop", say_foreign },  { "start", say_start },
-	{ "reset", say_reset },		  { "lost", say_lost },
-	{ "dropped", say_dropped },
+	{ "added", say_mapping },   { "changed", say_mapping },
+	{ "removed", say_mapping }, { "expired", say_mapping },
+	{ "waiting", say_mapping }, { "active", say_mapping },
+	{ "refused", say_refused }, { "wan-address", say_addresses },
+	{ "repaired", say_repair }, { "foreign-drop", say_foreign },
+	{ "start", say_start },	    { "reset", say_reset },
+	{ "lost", say_lost },	    { "dropped", say_dropped },
 };
 
 static void print_time(const struct event *event, FILE *out)

@@ -15,12 +15,14 @@ static bool next_word(const char **at, char ret[static GRAMMAR_WORD_MAX])
 	return len > 0;
 }
 
-static void drop_last(char *word)
+static bool drop_end(char *word, const char *end)
 {
-	size_t len = strlen(word);
+	const size_t len = strlen(word), n = strlen(end);
 
-	if (len)
-		word[len - 1] = '\0';
+	if (len < n || strcmp(word + len - n, end) != 0)
+		return false;
+	word[len - n] = '\0';
+	return true;
 }
 
 static bool opens_option(const char *word)
@@ -32,14 +34,20 @@ static bool opens_option(const char *word)
 static void finish_option(const char **at, const char *word, struct grammar_option *ret,
 			  char spellings[static GRAMMAR_WORD_MAX])
 {
-	const char *last;
+	char *last, *equals;
 
 	memset(ret, 0, sizeof(*ret));
 	snprintf(spellings, GRAMMAR_WORD_MAX, "%s", word + 1);
-	if (spellings[strlen(spellings) - 1] == ']')
-		drop_last(spellings);
-	else if (next_word(at, ret->value))
-		drop_last(ret->value);
+	last = strchr(spellings, ']') || !next_word(at, ret->value) ? spellings
+								    : ret->value;
+	ret->repeats = drop_end(last, "...");
+	drop_end(last, "]");
+	equals = strstr(spellings, "[=");
+	if (equals && drop_end(spellings, "]")) {
+		ret->may_lack = true;
+		snprintf(ret->value, sizeof(ret->value), "%s", equals + 2);
+		*equals = '\0';
+	}
 
 	last = strrchr(spellings, '|');
 	snprintf(ret->name, sizeof(ret->name), "%s", last ? last + 1 : spellings);

@@ -9,9 +9,10 @@
  *	"[-q|--quiet] [-f|--file FILE]"
  *
  * What help prints and what is accepted cannot differ, because they are one text. Words
- * are set apart by blanks: "[-" opens an option, whose word or words end in "]"; a word
- * in brackets is an operand that may be left out, "..." one that may be repeated, and
- * " | " stands between whole alternatives.
+ * are set apart by blanks: "[-" opens an option, whose word or words end in "]", or in
+ * "]..." where it may be given several times; of "[--wait[=SECONDS]]" the value may be
+ * left out. A word in brackets is an operand that may be left out, "..." one that may be
+ * repeated, and " | " stands between whole alternatives.
  */
 
 #include <stdbool.h>
@@ -23,10 +24,14 @@
  * struct grammar_option
  * @name:  the long form, "--quiet"
  * @value: "FILE"; "" when it takes none
+ * @may_lack: the value may be left out, and stands in one word with the name else
+ * @repeats:  may be given several times
  */
 struct grammar_option {
 	char name[GRAMMAR_WORD_MAX];
 	char value[GRAMMAR_WORD_MAX];
+	bool may_lack;
+	bool repeats;
 };
 
 /**

@@ -10,9 +10,23 @@ static const struct {
 	const char *meaning;
 } meanings[] = {
 	{ "--name", "of the forward" },
+	{ "--from", "remote prefix that may use it, up to 64 times" },
+	{ "--lease", "for how long: 90s, 15m, 1h, 7d, 1w" },
+	{ "--at", "external address, if it is not to be any" },
+	{ "--comment", "a note for people" },
+	{ "--force", "also where a program of the gateway listens" },
+	{ "--drain", "established connections go on as they are" },
+	{ "--disabled", "put it down, and into force later" },
 	{ "--to", "internal host, or host and port" },
-	{ "--proto", "tcp or udp" },
+	{ "--proto", "tcp, udp, sctp or udplite" },
 	{ "--port", "external port" },
+	{ "--state", "active, disabled, waiting or shadowed" },
+	{ "--owner", "who added it: uid:1000, a user's name, or config" },
+	{ "--problems", "those alone that have some" },
+	{ "--wide", "more columns: service, bytes, owner, comment" },
+	{ "--wait", "until there is one, or so long" },
+	{ "--remote", "address or prefix at the other end" },
+	{ "--kill", "end them" },
 	{ "--all", "the configuration file's forwards too" },
 	{ "--since", "number of the last event that is known" },
 	{ "--number", "end after so many events" },
@@ -25,7 +39,7 @@ static const struct {
 	{ "--timeout", "of silence after which natd is given up (30)" },
 	{ "--help", "of natctl, or of a verb" },
 	{ "--file", "read commands from FILE, - is stdin, over one connection" },
-	{ "--atomic", "with -f: all add and remove lines or none" },
+	{ "--atomic", "with -f: all lines, which only change forwards, or none" },
 	{ "--version", "of natctl" },
 };
 
@@ -38,17 +52,34 @@ static const char *meaning_of(const char *option)
 	return "";
 }
 
+/* Does @option stand in @usage before @at, in another alternative? */
+static bool stood_before(const char *usage, const char *at, const char *option)
+{
+	char spellings[GRAMMAR_WORD_MAX];
+	struct grammar_option o;
+
+	while (grammar_next_option(&usage, &o, spellings) && usage < at) {
+		if (!strcmp(o.name, option))
+			return true;
+	}
+	return false;
+}
+
 static void print_options(FILE *out, const char *usage)
 {
 	char spellings[GRAMMAR_WORD_MAX], left[3 * GRAMMAR_WORD_MAX];
+	const char *at = usage;
 	struct grammar_option o;
 
-	while (grammar_next_option(&usage, &o, spellings)) {
+	while (grammar_next_option(&at, &o, spellings)) {
 		const char *bar = strchr(spellings, '|');
 		int letter = bar ? (int)(bar - spellings) : 0;
 
-		snprintf(left, sizeof(left), "%*.*s%s%s %s", 2, letter, spellings,
-			 bar ? ", " : "  ", o.name, o.value);
+		if (stood_before(usage, at, o.name))
+			continue;
+		snprintf(left, sizeof(left), "%*.*s%s%s%s%s%s", 2, letter, spellings,
+			 bar ? ", " : "  ", o.name, o.may_lack ? "[=" : " ", o.value,
+			 o.may_lack ? "]" : "");
 		fprintf(out, "  %-23s %s\n", left, meaning_of(o.name));
 	}
 }
@@ -63,7 +94,7 @@ void verb_print_overview(FILE *out)
 	      "       natctl [OPTION...] -f FILE\n\n",
 	      out);
 	for (size_t i = 0; verbs[i]; i++)
-		fprintf(out, "  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
+		fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
 	fputc('\n', out);
 	print_options(out, verb_common_usage);
 	print_options(out, verb_alone_usage);

@@ -5,24 +5,55 @@
 
 #include "cli/blocked.h"
 #include "cli/columns.h"
+#include "cli/list_filters.h"
+#include "cli/notes.h"
+#include "cli/services.h"
 #include "cli/text.h"
-#include "cli/values.h"
 #include "cli/verb.h"
 #include "core/api.h"
+#include "core/duration.h"
 #include "core/ndjson.h"
 
-#define QUERY_MAX 1024
+/* "198.51.100.0/24 and 63 more" */
+#define FROM_STRLEN (PREFIX_STRLEN + 16)
 
-static const struct column columns[] = {
-	{ .name = "ID", .right = 1 },
-	{ .name = "NAME", .cut = 1 },
-	{ .name = "PROTO" },
-	{ .name = "EXTERNAL" },
-	{ .name = "INTERNAL" },
-	{ .name = "CONNECTIONS", .right = 1 },
-	{ .name = "TOTAL", .right = 1 },
-	{ .name = "ORIGIN" },
-	{ .name = "STATE" },
+enum cell {
+	CELL_ID,
+	CELL_NAME,
+	CELL_PROTO,
+	CELL_EXTERNAL,
+	CELL_SERVICE,
+	CELL_INTERNAL,
+	CELL_FROM,
+	CELL_LEASE,
+	CELL_CONNECTIONS,
+	CELL_TOTAL,
+	CELL_IN,
+	CELL_OUT,
+	CELL_ORIGIN,
+	CELL_OWNER,
+	CELL_STATE,
+	CELL_COMMENT,
+	CELL_COUNT,
+};
+
+static const struct column columns[CELL_COUNT] = {
+	[CELL_ID] = { .name = "ID", .right = true },
+	[CELL_NAME] = { .name = "NAME", .cut = true },
+	[CELL_PROTO] = { .name = "PROTO" },
+	[CELL_EXTERNAL] = { .name = "EXTERNAL" },
+	[CELL_SERVICE] = { .name = "SERVICE", .hidden = true },
+	[CELL_INTERNAL] = { .name = "INTERNAL" },
+	[CELL_FROM] = { .name = "FROM", .sparse = true },
+	[CELL_LEASE] = { .name = "LEASE", .right = true, .sparse = true },
+	[CELL_CONNECTIONS] = { .name = "CONNECTIONS", .right = true },
+	[CELL_TOTAL] = { .name = "TOTAL", .right = true },
+	[CELL_IN] = { .name = "IN", .right = true },
+	[CELL_OUT] = { .name = "OUT", .right = true },
+	[CELL_ORIGIN] = { .name = "ORIGIN" },
+	[CELL_OWNER] = { .name = "OWNER", .hidden = true },
+	[CELL_STATE] = { .name = "STATE" },
+	[CELL_COMMENT] = { .name = "COMMENT", .cut = true, .hidden = true },
 };
 
 /* a list on its way from natd to the screen */
@@ -30,67 +61,49 @@ struct listing {
 	struct session *session;
 	struct ndjson lines;
 	struct columns *table;
+	struct column columns[CELL_COUNT];
 	struct blocked blocked;
+	struct notes notes;
 	size_t n;
+	bool wide;
 };
 
-/* Return: 0, or -EINVAL. Values are quoted: that they are right does not say that they
- * mean nothing in a URL. */
-static int check_filter(const char *option, const char *value, struct flaw *why)
+/* "*:8080" for any WAN address, "[2001:db8::10]:443" of a pinhole */
+static const char *external_text(const struct mapping *m,
+				 char buf[static MAPPING_ENDPOINT_STRLEN])
 {
-	struct endpoint e;
-	uint8_t protocol;
-	uint16_t port;
+	char text[MAPPING_ENDPOINT_STRLEN], addr[INET6_ADDRSTRLEN];
+	const bool any = address_is_any(&m->external.addr);
 
-	if (!strcmp(option, "--name"))
-		return value_name(value, why);
-	if (!strcmp(option, "--to"))
-		return value_target(value, &e, why);
-	if (!strcmp(option, "--port"))
-		return value_port(value, &port, why);
-	if (protocol_parse(value, &protocol) < 0)
-		return flaw_set(why, "--proto %s: give tcp or udp.", value);
-	return 0;
-}
-
-static int read_filters(const struct args *args, char path[static QUERY_MAX],
-			struct flaw *why)
-{
-	static const struct {
-		const char *option;
-		const char *key;
-	} filters[] = {
-		{ "--name", "name" },
-		{ "--to", "to" },
-		{ "--proto", "protocol" },
-		{ "--port", "port" },
-	};
-	size_t len = (size_t)snprintf(path, QUERY_MAX, "/v1/mappings");
-	char mark = '?', value[256];
-
-	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
-		const char *text = args_option(args, filters[i].option);
-
-		if (!text)
-			continue;
-		if (check_filter(filters[i].option, text, why) < 0)
-			return -EINVAL;
-		len += (size_t)snprintf(path + len, QUERY_MAX - len, "%c%s=%s", mark,
-					filters[i].key,
-					text_quote(text, value, sizeof(value)));
-		mark = '&';
-	}
-	return 0;
-}
-
-/* "*:8080" for any WAN address */
-static const char *external_text(const struct endpoint *e,
-				 char buf[static ENDPOINT_STRLEN])
-{
-	if (!address_is_any(&e->addr))
-		return endpoint_format(e, buf);
-	snprintf(buf, ENDPOINT_STRLEN, "*:%u", e->port);
+	mapping_format_external(m, text);
+	buf[0] = '\0';
+	if (any)
+		text_append(buf, MAPPING_ENDPOINT_STRLEN, "*:");
+	else if (mapping_is_pinhole(m))
+		text_append(buf, MAPPING_ENDPOINT_STRLEN,
+			    "[%s]:", address_format(&m->external.addr, addr));
+	text_append(buf, MAPPING_ENDPOINT_STRLEN, "%s", text);
 	return buf;
+}
+
+static const char *from_text(const struct mapping *m, char buf[static FROM_STRLEN])
+{
+	char prefix[PREFIX_STRLEN];
+	const struct prefix *remotes;
+	size_t n;
+
+	remotes = mapping_remotes(m, &n);
+	buf[0] = '\0';
+	if (n)
+		text_append(buf, FROM_STRLEN, "%s", prefix_format(&remotes[0], prefix));
+	if (n > 1)
+		text_append(buf, FROM_STRLEN, " +%zu", n - 1);
+	return buf;
+}
+
+static const char *bytes_text(int64_t n, char buf[static TEXT_BYTES_STRLEN])
+{
+	return n < 0 ? "-" : text_bytes((uint64_t)n, buf);
 }
 
 /* natd says null for what it could not read */
@@ -99,33 +112,63 @@ static const char *live_text(int64_t n, char buf[static TEXT_COUNT_STRLEN])
 	return n < 0 ? "?" : text_count((uint64_t)n, buf);
 }
 
-static int add_row(struct listing *l, const struct mapping *m,
-		   const struct mapping_state *state, const json_t *blocked_by)
+/* A newer natd may know states that we do not, an older one none. */
+static const char *state_text(json_t *json, const struct mapping *m,
+			      const struct mapping_state *state, char buf[static 24])
 {
-	char id[24], external[ENDPOINT_STRLEN], internal[ENDPOINT_STRLEN];
-	char connections[TEXT_COUNT_STRLEN], total[TEXT_COUNT_STRLEN],
-		name[sizeof(m->name)];
-	const char *blocked = json_array_size(blocked_by) ? "blocked" : "ok";
-	const char *const cells[] = {
-		id,
-		name,
-		protocol_name(m->protocol),
-		external_text(&m->external, external),
-		endpoint_format(&m->internal, internal),
-		live_text(state->connections, connections),
-		live_text(state->total, total),
-		origin_name((enum origin)m->origin),
-		m->enabled ? blocked : "disabled",
-	};
+	const char *word = json_string_value(json_object_get(json, "state"));
+	const bool blocked = json_array_size(json_object_get(json, "blocked_by")) > 0;
+	enum mapping_condition condition;
 
-	_Static_assert(ARRAY_SIZE(cells) == ARRAY_SIZE(columns),
-		       "a cell for each column");
+	if (!word && !m->enabled)
+		return "disabled";
+	if (word && condition_parse(word, &condition) < 0) {
+		snprintf(buf, 24, "%s", word);
+		return text_clean(buf);
+	}
+	return notes_word(state, blocked);
+}
+
+static int add_row(struct listing *l, json_t *json, const struct mapping *m,
+		   const struct mapping_state *state)
+{
+	char external[MAPPING_ENDPOINT_STRLEN], internal[MAPPING_ENDPOINT_STRLEN];
+	char connections[TEXT_COUNT_STRLEN], total[TEXT_COUNT_STRLEN];
+	char in[TEXT_BYTES_STRLEN], out[TEXT_BYTES_STRLEN], lease[DURATION_STRLEN];
+	char id[24], owner[OWNER_STRLEN], from[FROM_STRLEN], word[24];
+	const char *cells[CELL_COUNT];
+
 	snprintf(id, sizeof(id), "%" PRIu64, m->id);
-	memcpy(name, m->name, sizeof(name));
-	text_clean(name);
-	if (blocked_add(&l->blocked, m->id, blocked_by) < 0)
-		return -ENOMEM;
+	cells[CELL_ID] = id;
+	cells[CELL_NAME] = m->name;
+	cells[CELL_PROTO] = protocol_name(m->protocol);
+	cells[CELL_EXTERNAL] = external_text(m, external);
+	cells[CELL_SERVICE] = l->wide ? services_name(m->protocol, m->external.port) : "";
+	cells[CELL_INTERNAL] = text_clean((char *)mapping_format_internal(m, internal));
+	cells[CELL_FROM] = from_text(m, from);
+	cells[CELL_LEASE] = m->lifetime ? duration_format(state->remaining, lease) : "";
+	cells[CELL_CONNECTIONS] = live_text(state->connections, connections);
+	cells[CELL_TOTAL] = live_text(state->total, total);
+	cells[CELL_IN] = bytes_text(state->bytes_in, in);
+	cells[CELL_OUT] = bytes_text(state->bytes_out, out);
+	cells[CELL_ORIGIN] = origin_name((enum origin)m->origin);
+	cells[CELL_OWNER] = mapping_owner(m, owner);
+	cells[CELL_STATE] = state_text(json, m, state, word);
+	cells[CELL_COMMENT] = mapping_comment(m);
 	return columns_add(l->table, cells);
+}
+
+static int take_mapping(struct listing *l, json_t *json, const struct mapping *m,
+			const struct mapping_state *state)
+{
+	if (l->session->quiet) {
+		printf("%" PRIu64 "\n", m->id);
+		return 0;
+	}
+	if (blocked_add(&l->blocked, m->id, json_object_get(json, "blocked_by")) < 0 ||
+	    notes_add(&l->notes, m, state) < 0)
+		return -ENOMEM;
+	return add_row(l, json, m, state);
 }
 
 static int take_line(void *userdata, const char *line, size_t len)
@@ -135,15 +178,15 @@ static int take_line(void *userdata, const char *line, size_t len)
 	struct listing *l = userdata;
 	struct mapping_state state;
 	struct mapping m;
+	int r;
 
-	if (api_decode_mapping(json, &m, &state) < 0)
-		return -EINVAL;
+	r = api_decode_mapping(json, &m, &state);
+	if (r < 0)
+		return r;
 	l->n++;
-	if (l->session->quiet) {
-		printf("%" PRIu64 "\n", m.id);
-		return 0;
-	}
-	return add_row(l, &m, &state, json_object_get(json, "blocked_by"));
+	r = take_mapping(l, json, &m, &state);
+	details_unref(m.details);
+	return r;
 }
 
 static int complain(const struct listing *l, int r)
@@ -164,7 +207,7 @@ static int take_bytes(void *userdata, const char *bytes, size_t len)
 	return -ECANCELED;
 }
 
-static int print_listing(const struct listing *l, bool filtered)
+static int print_listing(struct listing *l, bool filtered)
 {
 	if (l->session->quiet)
 		return EXIT_DONE;
@@ -172,7 +215,7 @@ static int print_listing(const struct listing *l, bool filtered)
 		puts(filtered ? "no forward fits" : "no forwards");
 		return EXIT_DONE;
 	}
-	if (columns_print(l->table, stdout) < 0)
+	if (columns_print(l->table, stdout) < 0 || notes_print(&l->notes, stdout) < 0)
 		return complain(l, -ENOMEM);
 	blocked_print(&l->blocked, stdout);
 	return EXIT_DONE;
@@ -183,7 +226,10 @@ static int list_people(struct listing *l, const struct request *request)
 	struct answer answer;
 	int r, status;
 
-	if (columns_new(columns, ARRAY_SIZE(columns), &l->table) < 0)
+	memcpy(l->columns, columns, sizeof(columns));
+	for (size_t i = 0; l->wide && i < CELL_COUNT; i++)
+		l->columns[i].hidden = l->columns[i].sparse = false;
+	if (columns_new(l->columns, CELL_COUNT, &l->table) < 0)
 		return complain(l, -ENOMEM);
 	status = session_ask(l->session, request, take_bytes, l, &answer);
 	if (status != EXIT_DONE)
@@ -197,15 +243,16 @@ static int list_people(struct listing *l, const struct request *request)
 
 static int list_run(struct session *session, const struct args *args)
 {
-	struct listing l = { .session = session };
+	struct listing l = { .session = session, .wide = args_has(args, "--wide") };
 	struct request request = { .method = "GET" };
-	char path[QUERY_MAX];
+	struct query query;
 	struct flaw why;
 	int status;
 
-	if (read_filters(args, path, &why) < 0)
+	query_begin(&query, "/v1/mappings");
+	if (filters_read(args, &query, &why) < 0)
 		return session_usage(session, "%s", why.text);
-	request.path = path;
+	request.path = query.path;
 	if (session->json)
 		return session_call(session, &request, NULL);
 
@@ -214,19 +261,25 @@ static int list_run(struct session *session, const struct args *args)
 	ndjson_done(&l.lines);
 	columns_free(l.table);
 	blocked_done(&l.blocked);
+	notes_done(&l.notes);
 	return status;
 }
 
 const struct verb verb_list = {
 	.name = "list",
 	.also = "ls show print get",
-	.usage = "[--name NAME] [--to ADDRESS[:PORT]] [--proto PROTO] [--port PORT]",
+	.usage = "[--name NAME] [--to ADDRESS[:PORT]] [--proto PROTO] [--port PORT] "
+		 "[--state STATE] [--owner OWNER] [--problems] [--wide]",
 	.summary = "show forwards and their connections",
-	.help = "STATE is ok, blocked (a chain of another program would drop what this forward\n"
-		"lets in; it is named below the table) or disabled. CONNECTIONS are those now\n"
-		"live, TOTAL those since the forward was put into the kernel.\n"
+	.help = "STATE is ok, disabled, waiting (its address or host is not there yet),\n"
+		"shadowed or partly (others take all or a part of it), in-use (a program of\n"
+		"the gateway listens there), or blocked (a chain of another program would\n"
+		"drop what it lets in); below the table it is said why. CONNECTIONS are those\n"
+		"now live, TOTAL those since the forward was put into the kernel. FROM, LEASE\n"
+		"(what is left of it), IN and OUT (bytes) are there where there are any.\n"
 		"\n"
 		"  natctl list\n"
+		"  natctl list --problems\n"
 		"  natctl list --to 192.168.1.10 --proto tcp\n"
 		"  natctl list --json | jq '.[] | select(.connections > 0)'\n"
 		"  natctl remove $(natctl list -q --to 192.168.1.10)\n",

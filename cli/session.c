@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/atomic.h"
+#include "cli/process.h"
 #include "cli/text.h"
 #include "core/api.h"
 
@@ -127,9 +128,27 @@ static void print_holders(const json_t *json)
 	json_array_foreach (holders, i, holder) {
 		struct mapping m;
 
-		if (api_decode_mapping(holder, &m, NULL) == 0)
-			fprintf(stderr, "  %llu: %s\n", (unsigned long long)m.id,
-				text_clean((char *)mapping_describe(&m, text)));
+		if (api_decode_mapping(holder, &m, NULL) < 0)
+			continue;
+		fprintf(stderr, "  %llu: %s\n", (unsigned long long)m.id,
+			text_clean((char *)mapping_describe(&m, text)));
+		details_unref(m.details);
+	}
+}
+
+/* The sentence names address and user, which is all that natd may know. */
+static void print_listeners(const json_t *json)
+{
+	const json_t *listeners = json_object_get(json, "listeners");
+	char text[PROCESS_LISTENER_STRLEN];
+	json_t *element;
+	size_t i;
+
+	json_array_foreach (listeners, i, element) {
+		struct listener listener;
+
+		if (api_decode_listener(element, 0, &listener) == 0)
+			fprintf(stderr, "  %s\n", process_describe(&listener, text));
 	}
 }
 
@@ -165,6 +184,7 @@ int session_refused(const struct session *session, const struct answer *answer)
 	}
 	print_problem(session, &problem);
 	print_holders(json);
+	print_listeners(json);
 	return refusal_status(json, answer, &problem);
 }
 
@@ -202,22 +222,34 @@ static int call_json(struct session *session, const struct request *request)
 	return status;
 }
 
-int session_call(struct session *session, const struct request *request,
-		 session_print print)
+int session_read(struct session *session, const struct request *request, json_t **ret)
 {
-	CLEANUP(json_decref) json_t *json = NULL;
 	struct answer answer = { 0 };
+	json_t *json = NULL;
 	int status;
 
-	if (session->json)
-		return call_json(session, request);
 	status = session_ask(session, request, NULL, NULL, &answer);
 	if (status != EXIT_DONE)
 		return status;
 	if (answer.len)
 		json = json_loadb(answer.body, answer.len, JSON_REJECT_DUPLICATES, NULL);
 	answer_done(&answer);
-	if (!json || print(session, json) < 0)
+	if (!json)
 		return session_garbled(session);
+	*ret = json;
 	return EXIT_DONE;
+}
+
+int session_call(struct session *session, const struct request *request,
+		 session_print print)
+{
+	CLEANUP(json_decref) json_t *json = NULL;
+	int status;
+
+	if (session->json)
+		return call_json(session, request);
+	status = session_read(session, request, &json);
+	if (status == EXIT_DONE && print(session, json) < 0)
+		return session_garbled(session);
+	return status;
 }

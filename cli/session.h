@@ -71,6 +71,10 @@ typedef int (*session_print)(const struct session *session, json_t *answer);
 int session_call(struct session *session, const struct request *request,
 		 session_print print);
 
+/** session_read() - ask natd for one JSON document. Return: exit status; *@ret is a new
+ * reference on EXIT_DONE only */
+int session_read(struct session *session, const struct request *request, json_t **ret);
+
 /** session_pass() - an http_sink that writes to stdout as it is, but on a terminal as
  * text_clean() leaves it; @userdata is a struct pass, zero-initialised */
 struct pass {

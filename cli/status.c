@@ -136,6 +136,78 @@ static void print_clamp(const json_t *status)
 		field("mss", "not clamped");
 }
 
+static void print_accounting(const json_t *status)
+{
+	const json_t *accounting = json_object_get(status, "accounting");
+
+	if (accounting)
+		field("accounting", "%s", json_is_true(accounting) ? "on" : "off");
+}
+
+/* Those that the running kernel translates, and those that it does not. */
+static void print_protocols(const json_t *status)
+{
+	json_t *protocols = json_object_get(status, "protocols"), *able;
+	char yes[LINE_STRLEN / 4] = "", no[LINE_STRLEN / 4] = "";
+	const char *name;
+
+	json_object_foreach (protocols, name, able) {
+		char *list = json_is_true(able) ? yes : no;
+
+		append(list, sizeof(yes), *list ? ", " : "", name);
+	}
+	if (*yes || *no)
+		field("protocols", "%s%s%s", *yes ? yes : "none", *no ? "; not " : "",
+		      no);
+}
+
+static void print_pool(const json_t *status)
+{
+	const json_t *pools = json_object_get(status, "pool"), *pool;
+	size_t i;
+
+	json_array_foreach (pools, i, pool) {
+		json_t *used = json_object_get(pool, "used"), *n;
+		char line[LINE_STRLEN / 2] = "", size[TEXT_COUNT_STRLEN];
+		const char *protocol;
+
+		json_object_foreach (used, protocol, n)
+			text_append(line, sizeof(line), "%s%.16s %" JSON_INTEGER_FORMAT,
+				    *line ? ", " : "; in use: ", protocol,
+				    json_integer_value(n));
+		field("pool", "%s, %s ports%s", string_of(pool, "ports"),
+		      text_count(number_of(pool, "size"), size), line);
+	}
+}
+
+static void print_snat(const json_t *status)
+{
+	const json_t *list = json_object_get(status, "snat"), *rule;
+	size_t i;
+
+	json_array_foreach (list, i, rule) {
+		const char *to = string_of(rule, "to");
+
+		field("snat", "%s leaves as %s%s", string_of(rule, "source"),
+		      *to ? to : "itself",
+		      json_is_true(json_object_get(rule, "one_to_one")) ? ", one to one"
+									: "");
+	}
+}
+
+static void print_ending(const json_t *status)
+{
+	const json_t *ending = json_object_get(status, "ending");
+	const char *problem = string_of(ending, "problem");
+	char things[TEXT_PHRASE_STRLEN];
+
+	if (!number_of(ending, "pending") && !*problem)
+		return;
+	field("ending", "connections of %s wait to be ended%s%s",
+	      text_things(number_of(ending, "pending"), "forward", things),
+	      *problem ? ": " : "", problem);
+}
+
 static void print_dropped(const json_t *status)
 {
 	char refused[TEXT_COUNT_STRLEN], spoofed[TEXT_COUNT_STRLEN];
@@ -192,7 +264,12 @@ static int status_print(const struct session *session, json_t *answer)
 	print_links(answer, "wan");
 	print_links(answer, "lan");
 	print_clamp(answer);
+	print_protocols(answer);
+	print_pool(answer);
+	print_snat(answer);
+	print_accounting(answer);
 	print_dropped(answer);
+	print_ending(answer);
 	print_repairs(answer);
 	print_sentences(answer, "foreign_chains", "foreign");
 	print_sentences(answer, "problems", "problem");

@@ -125,6 +125,26 @@ const char *text_moment(uint64_t at, uint64_t now, char buf[static TEXT_PHRASE_S
 	return buf;
 }
 
+const char *text_bytes(uint64_t n, char buf[static TEXT_BYTES_STRLEN])
+{
+	static const char units[] = "KMGTPE";
+	uint64_t tenths = n;
+	size_t unit = 0;
+
+	if (n < 1024) {
+		snprintf(buf, TEXT_BYTES_STRLEN, "%u", (unsigned int)n);
+		return buf;
+	}
+	while (tenths >= 1024 * 1024) {
+		tenths /= 1024;
+		unit++;
+	}
+	tenths = tenths * 10 / 1024;
+	snprintf(buf, TEXT_BYTES_STRLEN, "%u.%u%c", (unsigned int)(tenths / 10),
+		 (unsigned int)(tenths % 10), units[unit]);
+	return buf;
+}
+
 const char *text_quote(const char *text, char *buf, size_t size)
 {
 	static const char hex[] = "0123456789ABCDEF";

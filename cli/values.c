@@ -1,56 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/values.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_CURE "Give a number from 1 to 65535."
+#include "core/duration.h"
 
 static bool is_number(const char *text)
 {
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
-static bool is_range(const char *text)
+static const char *shown(const char *text)
 {
-	size_t first = strspn(text, "0123456789");
-
-	return first && text[first] == '-' && is_number(text + first + 1);
-}
-
-static bool is_zero(const char *text)
-{
-	return *text && strspn(text, "0") == strlen(text);
-}
-
-int value_port(const char *text, uint16_t *ret, struct flaw *why)
-{
-	if (port_parse(text, ret) == 0)
-		return 0;
-	if (is_zero(text))
-		return flaw_set(why, "port 0: automatic ports are not available in this "
-				     "version. " PORT_CURE);
-	if (is_range(text))
-		return flaw_set(
-			why,
-			"%s: ranges of ports are not available in this version. " PORT_CURE,
-			text);
-	if (is_number(text))
-		return flaw_set(why, "%s is no port. " PORT_CURE, text);
-	return flaw_set(why, "%s is not a port number. " PORT_CURE,
-			*text ? text : "\"\"");
+	return *text ? text : "\"\"";
 }
 
 int value_protocols(const char *text, uint8_t *ret_bits, struct flaw *why)
 {
 	if (protocols_parse(text, ret_bits) == 0)
 		return 0;
-	return flaw_set(why,
-			"%s is no protocol that is forwarded. Use tcp, udp or tcp,udp.",
-			*text ? text : "\"\"");
+	return flaw_set(
+		why,
+		"%s is no protocol that is forwarded. Use tcp, udp, sctp, udplite, "
+		"or several of them: tcp,udp.",
+		shown(text));
 }
 
 int value_name(const char *text, struct flaw *why)
@@ -60,6 +36,15 @@ int value_name(const char *text, struct flaw *why)
 	if (!flaw)
 		return 0;
 	return flaw_set(why, "\"%.80s\" cannot be a name: %s", text, flaw);
+}
+
+int value_comment(const char *text, struct flaw *why)
+{
+	const char *flaw = mapping_comment_flaw(text);
+
+	if (!flaw)
+		return 0;
+	return flaw_set(why, "\"%.160s\" cannot be a comment: %s", text, flaw);
 }
 
 int value_id(const char *text, uint64_t *ret, struct flaw *why)
@@ -83,7 +68,7 @@ int value_count(const char *option, const char *text, uint64_t max, uint64_t *re
 	n = is_number(text) ? strtoull(text, NULL, 10) : 0;
 	if (n < 1 || n > max || errno)
 		return flaw_set(why, "%s %s: give a number from 1 to %llu.", option,
-				*text ? text : "\"\"", (unsigned long long)max);
+				shown(text), (unsigned long long)max);
 	*ret = n;
 	return 0;
 }
@@ -101,67 +86,91 @@ int value_timeout(const char *text, unsigned int *ret, struct flaw *why)
 	return 0;
 }
 
-/* a target taken apart; @port NULL = none was written */
-struct parts {
-	char addr[INET6_ADDRSTRLEN];
-	const char *port;
-	bool bracketed;
-};
-
-static int take_apart(const char *text, struct parts *ret)
+int value_lease(const char *text, uint32_t *ret, struct flaw *why)
 {
-	const char *addr = text, *end, *colon = strchr(text, ':');
-	struct parts parts = { .bracketed = *text == '[' };
+	uint32_t seconds;
+	int r = duration_parse(text, &seconds);
 
-	if (parts.bracketed) {
-		addr++;
-		end = strchr(text, ']');
-		if (!end || (end[1] && end[1] != ':'))
-			return -EINVAL;
-		parts.port = end[1] ? end + 2 : NULL;
-	} else if (colon && !strchr(colon + 1, ':')) {
-		end = colon;
-		parts.port = colon + 1;
-	} else {
-		end = text + strlen(text);
-	}
-	if ((size_t)(end - addr) >= sizeof(parts.addr))
-		return -EINVAL;
-	memcpy(parts.addr, addr, (size_t)(end - addr));
-	*ret = parts;
+	if (r == -ERANGE || (r == 0 && seconds > MAPPING_LIFETIME_MAX))
+		return flaw_set(why,
+				"--lease %s: a lease is of at most 3650d (10 years). "
+				"Without one a forward stays.",
+				text);
+	if (r < 0)
+		return flaw_set(why,
+				"--lease %s: that is no length of time. Write 90s, 15m, "
+				"1h, 7d, 1w or 1h30m.",
+				shown(text));
+	*ret = seconds;
 	return 0;
 }
 
-int value_target(const char *text, struct endpoint *ret, struct flaw *why)
+static void mask(struct prefix *prefix)
 {
-	struct parts parts;
-	struct endpoint e = { 0 };
+	for (unsigned int i = 0; i < 16; i++) {
+		const unsigned int bits = prefix->len > 8 * i ? prefix->len - 8u * i : 0;
 
-	if (take_apart(text, &parts) < 0 || address_parse(parts.addr, &e.addr) < 0 ||
-	    (parts.bracketed && address_is_ipv4(&e.addr)))
+		if (bits < 8)
+			prefix->addr.s6_addr[i] &= (uint8_t)(0xff00 >> bits);
+	}
+}
+
+/* "198.51.100.7/24": which was meant? */
+static int flaw_host_bits(const char *option, const char *text, struct flaw *why)
+{
+	const char *slash = strchr(text, '/');
+	char addr[INET6_ADDRSTRLEN], right[PREFIX_STRLEN];
+	struct prefix prefix;
+
+	snprintf(addr, sizeof(addr), "%.*s", (int)(slash - text), text);
+	if (prefix_parse(addr, &prefix) < 0)
+		return -EINVAL;
+	prefix.len = (uint8_t)(strtoul(slash + 1, NULL, 10) +
+			       (address_is_ipv4(&prefix.addr) ? 96 : 0));
+	mask(&prefix);
+	return flaw_set(
+		why,
+		"%s %s: the address has bits behind its first %s. Write %s for the "
+		"whole prefix, or %s for that address alone.",
+		option, text, slash + 1, prefix_format(&prefix, right), addr);
+}
+
+int value_prefix(const char *option, const char *text, struct prefix *ret,
+		 struct flaw *why)
+{
+	int r = prefix_parse(text, ret);
+
+	if (r == -EDOM)
+		return flaw_host_bits(option, text, why);
+	if (r == -ERANGE)
+		return flaw_set(
+			why, "%s %s: the length of a prefix is at most 32, of IPv6 128.",
+			option, text);
+	if (r < 0)
+		return flaw_set(why,
+				"%s %s: that is no prefix. Write 198.51.100.0/24, "
+				"198.51.100.7 or 2001:db8::/32.",
+				option, shown(text));
+	return 0;
+}
+
+int value_external(const char *text, struct in6_addr *ret, struct flaw *why)
+{
+	const char *unusable;
+	struct in6_addr addr;
+
+	if (address_parse(text, &addr) < 0)
+		return flaw_set(why,
+				"--at %s: that is no address. Give one of the WAN's, as "
+				"203.0.113.7; the port stands before it.",
+				shown(text));
+	unusable = address_unusable(&addr);
+	if (unusable)
 		return flaw_set(
 			why,
-			"%s is no address. Write 192.168.1.10:80, 192.168.1.10 or "
-			"[2001:db8::10]:443.",
-			*text ? text : "\"\"");
-	if (parts.port && value_port(parts.port, &e.port, why) < 0)
-		return -EINVAL;
-	*ret = e;
-	return 0;
-}
-
-int value_host(const char *text, struct endpoint *ret, struct flaw *why)
-{
-	char addr[INET6_ADDRSTRLEN];
-	const char *unusable;
-	struct endpoint e;
-
-	if (value_target(text, &e, why) < 0)
-		return -EINVAL;
-	unusable = address_unusable(&e.addr);
-	if (unusable)
-		return flaw_set(why, "%s is %s. Give the address of a host on the LAN.",
-				address_format(&e.addr, addr), unusable);
-	*ret = e;
+			"--at %s: that is %s. Give an address of the WAN, or leave "
+			"--at out for any of them.",
+			text, unusable);
+	*ret = addr;
 	return 0;
 }

@@ -20,6 +20,7 @@
  * @usage:   grammar of what follows the name
  * @summary: its line in "natctl help"
  * @help:    paragraphs and examples, each line ended
+ * @changes: it changes forwards, and can be part of an --atomic list
  * @run:     does it; @args fit the grammar. Return: exit status
  */
 struct verb {
@@ -28,6 +29,7 @@ struct verb {
 	const char *usage;
 	const char *summary;
 	const char *help;
+	bool changes;
 	int (*run)(struct session *session, const struct args *args);
 };
 
@@ -38,8 +40,9 @@ extern const struct verb *const verbs[];
 extern const char verb_common_usage[];
 extern const char verb_alone_usage[];
 
-extern const struct verb verb_add, verb_list, verb_remove, verb_status, verb_resync,
-	verb_reload, verb_flush, verb_watch, verb_help, verb_version;
+extern const struct verb verb_add, verb_remove, verb_renew, verb_enable, verb_disable,
+	verb_rename, verb_comment, verb_list, verb_lookup, verb_connections, verb_status,
+	verb_resync, verb_reload, verb_flush, verb_watch, verb_help, verb_version;
 
 const struct verb *verb_find(const char *name); /* or NULL */
 /** verb_nearest() - the verb that was probably meant by @name, or NULL */

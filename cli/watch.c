@@ -370,11 +370,12 @@ const struct verb verb_watch = {
 	.usage = "[--since SEQ] [-n|--number N] [--once] [--exec CMD] "
 		 "[--timeout-exec SECONDS]",
 	.summary = "show what happens, or run a command for it",
-	.help = "A line for each forward that is added, changed or removed, for each change "
-		"that\nis refused, when the WAN's addresses change, when another program's "
-		"doing is\nrepaired, and when its chains begin or cease to be in the way. "
-		"When natd is\nstarted anew natctl goes on; with --since it begins behind an "
-		"event seen before.\n"
+	.help = "A line for each forward that is added, changed, removed or expired, or whose\n"
+		"address or host comes (active) or goes (waiting), for each change that is\n"
+		"refused, when the WAN's addresses change, when another program's doing is\n"
+		"repaired, and when its chains begin or cease to be in the way. When natd is\n"
+		"started anew natctl goes on; with --since it begins behind an event seen\n"
+		"before.\n"
 		"\n"
 		"CMD is run by /bin/sh with the event's JSON on its standard input, its word "
 		"in\nNATD_EVENT and its number in NATD_SEQ. Events of one forward are handed "

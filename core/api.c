@@ -142,13 +142,59 @@ int api_parse(const char *bytes, size_t len, json_t **ret, struct problem *why)
 	return -EINVAL;
 }
 
+static const char *const conditions[] = {
+	[CONDITION_ACTIVE] = "active",
+	[CONDITION_DISABLED] = "disabled",
+	[CONDITION_WAITING] = "waiting",
+	[CONDITION_SHADOWED] = "shadowed",
+};
+
+const char *condition_name(enum mapping_condition condition)
+{
+	return conditions[condition];
+}
+
+int condition_parse(const char *text, enum mapping_condition *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
+		if (strcmp(text, conditions[i]) != 0)
+			continue;
+		*ret = (enum mapping_condition)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static char *two_digits(int n, char *at)
+{
+	*at++ = (char)('0' + n / 10);
+	*at++ = (char)('0' + n % 10);
+	return at;
+}
+
+/* As TIME_FORMAT says; long lists have two times in each line, and strftime() takes most
+ * of theirs. */
 const char *api_time_format(uint64_t seconds, char buf[static API_TIME_STRLEN])
 {
 	const time_t t = (time_t)(seconds < TIME_MAX ? seconds : TIME_MAX);
+	char *at = buf;
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
-	strftime(buf, API_TIME_STRLEN, TIME_FORMAT, &tm);
+	at = two_digits((tm.tm_year + 1900) / 100, at);
+	at = two_digits((tm.tm_year + 1900) % 100, at);
+	*at++ = '-';
+	at = two_digits(tm.tm_mon + 1, at);
+	*at++ = '-';
+	at = two_digits(tm.tm_mday, at);
+	*at++ = 'T';
+	at = two_digits(tm.tm_hour, at);
+	*at++ = ':';
+	at = two_digits(tm.tm_min, at);
+	*at++ = ':';
+	at = two_digits(tm.tm_sec, at);
+	*at++ = 'Z';
+	*at = '\0';
 	return buf;
 }
 

@@ -8,26 +8,8 @@
  * an unknown key, a key given twice, a value of the wrong type or out of range is
  * refused by name. docs/api.md is the contract.
  *
- * A mapping:
- *	{"id":7,"name":"web","protocol":"tcp",
- *	 "external":{"address":null,"port":8080},
- *	 "internal":{"address":"192.168.1.10","port":80},
- *	 "origin":"admin","owner":"uid:0","enabled":true,
- *	 "created":"2025-01-31T12:00:00Z",
- *	 "connections":3,"connections_total":41,"blocked_by":[]}
- * external.address null: any WAN address of the internal address's family.
- * name is null where there is none.
- *
- * A change that adds ("action" may be left out):
- *	{"action":"add","protocol":"tcp,udp","external":{"port":8080},
- *	 "internal":{"address":"192.168.1.10","port":80},"name":"web"}
- * internal.port left out: the external port. external.address may be null or left out;
- * of a pinhole also the internal address.
- *
- * A change that removes, by any of id, name, protocol with external port:
- *	{"action":"remove","id":7}
- *	{"action":"remove","name":"web"}
- *	{"action":"remove","protocol":"tcp","external":{"port":8080}}
+ * The forms are those of docs/api.md: a mapping, a change ("add", "update", "remove"), a
+ * problem, a connection.
  */
 
 #include <jansson.h>
@@ -42,16 +24,45 @@
 /* changes in one request */
 #define API_LIST_MAX 65535
 
+enum mapping_condition {
+	CONDITION_ACTIVE,
+	CONDITION_DISABLED,
+	CONDITION_WAITING,
+	CONDITION_SHADOWED,
+};
+const char *condition_name(enum mapping_condition condition);
+int condition_parse(const char *text, enum mapping_condition *ret); /* 0 or -EINVAL */
+
+/* endpoints and shadowing mappings that are told of a mapping at most */
+#define STATE_ENDPOINTS_MAX 16
+#define STATE_SHADOWS_MAX   16
+
 /**
  * struct mapping_state - what is known of a mapping beside the table
  * @connections: live ones; -1 = not known
- * @total:       connections since its element is in the kernel; -1 = not known
+ * @total:       connections; -1 = not known
+ * @bytes_in, @bytes_out: -1 = not known
+ * @remaining:   of a lease, seconds, rounded up; @expires: seconds since 1970
+ * @endpoints:   external endpoints in force
+ * @shadowed_by: ids
+ * @listeners_known: false: @listeners says nothing
  * @blocked_by:  borrowed sentences naming foreign chains, "ip filter FORWARD (hook
  * forward, policy drop)"
  */
 struct mapping_state {
+	enum mapping_condition condition;
 	int64_t connections;
 	int64_t total;
+	int64_t bytes_in, bytes_out;
+	uint32_t remaining;
+	uint64_t expires;
+	struct endpoint endpoints[STATE_ENDPOINTS_MAX];
+	size_t n_endpoints;
+	uint64_t shadowed_by[STATE_SHADOWS_MAX];
+	size_t n_shadowed_by;
+	struct listener listeners[REFUSAL_LISTENERS_MAX];
+	size_t n_listeners;
+	bool listeners_known;
 	const char *const *blocked_by;
 	size_t n_blocked_by;
 };
@@ -68,13 +79,17 @@ int api_parse(const char *bytes, size_t len, json_t **ret, struct problem *why);
 /**
  * api_decode_change() - one change
  * @json: borrowed
- * @ret:  written on success only; an added mapping is resolved, origin and owner are
- *        not set
- * @why:  on failure: VERDICT_BAD_REQUEST, index -1
+ * @ret:  for change_done(); written on success only; an added mapping is resolved, origin
+ *        and owner are not set
+ * @why:  on -EINVAL: VERDICT_BAD_REQUEST, index -1
  *
- * Return: 0 or -EINVAL.
+ * Return: 0, -EINVAL, -ENOMEM.
  */
 int api_decode_change(json_t *json, struct change *ret, struct problem *why);
+
+/** api_decode_patch() - what "set" holds, and drain: a CHANGE_UPDATE without selector.
+ * The rest as api_decode_change() */
+int api_decode_patch(json_t *json, struct change *ret, struct problem *why);
 
 /**
  * api_decode_changes() - an object, or an array of objects
@@ -102,12 +117,20 @@ size_t api_write_mapping(char *buf, size_t room, const struct mapping *m,
  * "detail":"...","cure":"...","index":1}; cure and index only where there are any */
 json_t *api_encode_problem(const struct problem *p);
 
+/** {"address":"0.0.0.0","port":22,"uid":0,"inode":12345} */
+json_t *api_encode_listener(const struct listener *listener);
+int api_decode_listener(json_t *json, uint8_t protocol, struct listener *ret);
+
 /**
  * api_decode_mapping() - what api_encode_mapping() wrote; unknown keys are skipped here,
  * since a newer natd may say more
- * @state: connections and total set; blocked_by NULL (read it from @json). May be NULL
+ * @ret:   its details are a reference of the caller's
+ * @state: all but blocked_by, which is NULL (read it from @json). May be NULL
  *
- * Return: 0 or -EINVAL.
+ * An origin or a state that is not known is a newer natd's, and taken for "admin" and
+ * "active"; @json has the word.
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
  */
 int api_decode_mapping(json_t *json, struct mapping *ret, struct mapping_state *state);
 /** Return: 0 or -EINVAL; an unknown code becomes VERDICT_FAULT */

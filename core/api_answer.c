@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/api.h"
+#include "core/cleanup.h"
 
 static const char *text_at(json_t *json, const char *key)
 {
@@ -32,53 +33,71 @@ static int read_name(json_t *json, char name[MAPPING_NAME_MAX + 1])
 	return 0;
 }
 
-static int read_endpoint(json_t *json, struct endpoint *ret)
+/* An address, or :: for null. */
+static int read_address(json_t *json, struct in6_addr *ret)
 {
-	json_t *address = json_object_get(json, "address");
-	const json_int_t port = json_integer_value(json_object_get(json, "port"));
+	*ret = address_any6;
+	if (json_is_null(json))
+		return 0;
+	return json_is_string(json) ? address_parse(json_string_value(json), ret)
+				    : -EINVAL;
+}
 
-	if (port < 1 || port > UINT16_MAX)
+/* Without an end it is one port. */
+static int read_endpoint(json_t *json, struct endpoint *ret, uint16_t *ret_n)
+{
+	const json_int_t port = json_integer_value(json_object_get(json, "port"));
+	json_t *end = json_object_get(json, "end_port");
+	const json_int_t last = end ? json_integer_value(end) : port;
+
+	if (port < 1 || last < port || last > UINT16_MAX)
 		return -EINVAL;
 	ret->port = (uint16_t)port;
-	if (json_is_null(address)) {
-		ret->addr = address_any6;
+	*ret_n = (uint16_t)(last - port + 1);
+	return read_address(json_object_get(json, "address"), &ret->addr);
+}
+
+/* What natd takes for a suffix is told by its having a host beside the address. */
+static int read_host(json_t *internal, struct mapping *m)
+{
+	json_t *host = json_object_get(internal, "host");
+
+	m->host = m->internal.addr;
+	if (!host)
 		return 0;
-	}
-	if (!json_is_string(address))
+	if (read_address(host, &m->host) < 0)
 		return -EINVAL;
-	return address_parse(json_string_value(address), &ret->addr);
+	m->suffix = !address_equal(&m->host, &m->internal.addr);
+	return 0;
 }
 
 /* A null external address is that of the internal one's family. */
 static int read_endpoints(json_t *json, struct mapping *m)
 {
+	json_t *internal = json_object_get(json, "internal");
+	uint16_t n;
 	int r;
 
-	r = read_endpoint(json_object_get(json, "external"), &m->external);
+	r = read_endpoint(json_object_get(json, "external"), &m->external, &m->n_ports);
 	if (r < 0)
 		return r;
-	r = read_endpoint(json_object_get(json, "internal"), &m->internal);
+	r = read_endpoint(internal, &m->internal, &n);
 	if (r < 0)
 		return r;
 	if (address_is_any(&m->internal.addr))
 		return -EINVAL;
 	if (address_is_any(&m->external.addr) && address_is_ipv4(&m->internal.addr))
 		m->external.addr = address_any4;
-	return 0;
+	return read_host(internal, m);
 }
 
-static int read_owner(const char *text, enum origin origin, uint32_t *ret)
+/* Return: 0, or -EINVAL of what is no "uid:N". */
+static int read_uid(const char *text, uint32_t *ret)
 {
 	char *end;
 	unsigned long uid;
 
-	if (!text)
-		return -EINVAL;
-	if (origin == ORIGIN_CONFIG) {
-		*ret = 0;
-		return strcmp(text, "config") == 0 ? 0 : -EINVAL;
-	}
-	if (strncmp(text, "uid:", 4) != 0 || text[4] < '0' || text[4] > '9')
+	if (!text || strncmp(text, "uid:", 4) != 0 || text[4] < '0' || text[4] > '9')
 		return -EINVAL;
 	errno = 0;
 	uid = strtoul(text + 4, &end, 10);
@@ -88,15 +107,26 @@ static int read_owner(const char *text, enum origin origin, uint32_t *ret)
 	return 0;
 }
 
+/* An origin that is not known is a newer natd's, and its owner may be anything. */
 static int read_origin(json_t *json, struct mapping *m)
 {
-	const char *text = text_at(json, "origin");
+	const char *text = text_at(json, "origin"), *owner = text_at(json, "owner");
+	const char *by = text_at(json, "changed_by");
 	enum origin origin;
 
-	if (!text || origin_parse(text, &origin) < 0)
+	if (!text || !owner)
 		return -EINVAL;
+	m->changed_by = 0;
+	if (by)
+		(void)read_uid(by, &m->changed_by);
+	if (origin_parse(text, &origin) < 0) {
+		m->origin = ORIGIN_ADMIN;
+		return 0;
+	}
 	m->origin = (uint8_t)origin;
-	return read_owner(text_at(json, "owner"), origin, &m->owner_uid);
+	if (origin == ORIGIN_CONFIG)
+		return strcmp(owner, "config") == 0 ? 0 : -EINVAL;
+	return read_uid(owner, &m->owner_uid);
 }
 
 static int read_created(const char *text, uint64_t *ret)
@@ -113,12 +143,147 @@ static int read_known(json_t *json, int64_t *ret)
 	return json_is_integer(json) && *ret < 0 ? -EINVAL : 0;
 }
 
-static int read_state(json_t *json, struct mapping_state *ret)
+/* Null, and left out, is no lease. */
+static int read_lease(json_t *json, struct mapping *m, struct mapping_state *state)
 {
-	*ret = (struct mapping_state){ 0 };
-	if (read_known(json_object_get(json, "connections"), &ret->connections) < 0)
+	json_t *lifetime = json_object_get(json, "lifetime");
+	json_t *remaining = json_object_get(json, "remaining");
+	const char *expires = text_at(json, "expires");
+
+	if (!json || json_is_null(json))
+		return 0;
+	if (json_integer_value(lifetime) < 1 ||
+	    json_integer_value(lifetime) > MAPPING_LIFETIME_MAX)
 		return -EINVAL;
-	return read_known(json_object_get(json, "connections_total"), &ret->total);
+	m->lifetime = (uint32_t)json_integer_value(lifetime);
+	if (!remaining)
+		return 0;
+	if (json_integer_value(remaining) < 0 ||
+	    json_integer_value(remaining) > UINT32_MAX ||
+	    read_created(expires, &state->expires) < 0)
+		return -EINVAL;
+	state->remaining = (uint32_t)json_integer_value(remaining);
+	return 0;
+}
+
+static int read_endpoint_list(json_t *list, struct mapping_state *ret)
+{
+	json_t *element;
+	size_t i;
+
+	json_array_foreach (list, i, element) {
+		if (ret->n_endpoints == STATE_ENDPOINTS_MAX)
+			break;
+		if (!json_is_string(element) ||
+		    endpoint_parse(json_string_value(element),
+				   &ret->endpoints[ret->n_endpoints]) < 0)
+			return -EINVAL;
+		ret->n_endpoints++;
+	}
+	return 0;
+}
+
+static int read_shadows(json_t *list, struct mapping_state *ret)
+{
+	json_t *element;
+	size_t i;
+
+	json_array_foreach (list, i, element) {
+		if (ret->n_shadowed_by == STATE_SHADOWS_MAX)
+			break;
+		if (json_integer_value(element) < 1)
+			return -EINVAL;
+		ret->shadowed_by[ret->n_shadowed_by++] =
+			(uint64_t)json_integer_value(element);
+	}
+	return 0;
+}
+
+int api_decode_listener(json_t *json, uint8_t protocol, struct listener *ret)
+{
+	const json_int_t port = json_integer_value(json_object_get(json, "port"));
+	const json_int_t uid = json_integer_value(json_object_get(json, "uid"));
+	const json_int_t inode = json_integer_value(json_object_get(json, "inode"));
+	const char *address = text_at(json, "address");
+	struct listener listener = { .protocol = protocol };
+
+	if (!address || address_parse(address, &listener.local.addr) < 0 || port < 1 ||
+	    port > UINT16_MAX || uid < 0 || uid > UINT32_MAX || inode < 0 ||
+	    inode > UINT32_MAX)
+		return -EINVAL;
+	listener.local.port = (uint16_t)port;
+	listener.uid = (uint32_t)uid;
+	listener.inode = (uint32_t)inode;
+	*ret = listener;
+	return 0;
+}
+
+static int read_listeners(json_t *list, uint8_t protocol, struct mapping_state *ret)
+{
+	json_t *element;
+	size_t i;
+
+	ret->listeners_known = json_is_array(list);
+	json_array_foreach (list, i, element) {
+		if (ret->n_listeners == REFUSAL_LISTENERS_MAX)
+			break;
+		if (api_decode_listener(element, protocol,
+					&ret->listeners[ret->n_listeners]) < 0)
+			return -EINVAL;
+		ret->n_listeners++;
+	}
+	return 0;
+}
+
+/* A condition that is not known is a newer natd's. */
+static void read_condition(const char *text, struct mapping_state *ret)
+{
+	if (!text || condition_parse(text, &ret->condition) < 0)
+		ret->condition = CONDITION_ACTIVE;
+}
+
+static int read_state(json_t *json, uint8_t protocol, struct mapping_state *ret)
+{
+	const struct {
+		const char *key;
+		int64_t *value;
+	} known[] = {
+		{ "connections", &ret->connections },
+		{ "connections_total", &ret->total },
+		{ "bytes_in", &ret->bytes_in },
+		{ "bytes_out", &ret->bytes_out },
+	};
+
+	read_condition(text_at(json, "state"), ret);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (read_known(json_object_get(json, known[i].key), known[i].value) < 0)
+			return -EINVAL;
+	if (read_endpoint_list(json_object_get(json, "endpoints"), ret) < 0 ||
+	    read_shadows(json_object_get(json, "shadowed_by"), ret) < 0)
+		return -EINVAL;
+	return read_listeners(json_object_get(json, "listeners"), protocol, ret);
+}
+
+/* Return: 0, -EINVAL, -ENOMEM; m->details is a reference then */
+static int read_details(json_t *json, struct mapping *m)
+{
+	json_t *from = json_object_get(json, "from"), *element;
+	json_t *internal = json_object_get(json, "internal");
+	const char *comment = text_at(json, "comment");
+	const char *lan = text_at(internal, "interface");
+	struct prefix remotes[MAPPING_REMOTES_MAX];
+	size_t i;
+
+	if (json_array_size(from) > MAPPING_REMOTES_MAX ||
+	    (comment && mapping_comment_flaw(comment)) ||
+	    (lan && strlen(lan) >= IFNAMSIZ))
+		return -EINVAL;
+	json_array_foreach (from, i, element)
+		if (!json_is_string(element) ||
+		    prefix_parse(json_string_value(element), &remotes[i]) < 0)
+			return -EINVAL;
+	return details_new(lan ? lan : "", comment ? comment : "", remotes,
+			   json_array_size(from), &m->details);
 }
 
 int api_decode_mapping(json_t *json, struct mapping *ret, struct mapping_state *state)
@@ -126,8 +291,10 @@ int api_decode_mapping(json_t *json, struct mapping *ret, struct mapping_state *
 	json_t *enabled = json_object_get(json, "enabled");
 	const json_int_t id = json_integer_value(json_object_get(json, "id"));
 	const char *protocol = text_at(json, "protocol");
+	const char *changed = text_at(json, "changed");
 	struct mapping m = { .id = (uint64_t)id, .enabled = json_is_true(enabled) };
-	struct mapping_state live;
+	struct mapping_state live = { 0 };
+	int r;
 
 	if (id < 1 || !json_is_boolean(enabled) || !protocol)
 		return -EINVAL;
@@ -135,8 +302,13 @@ int api_decode_mapping(json_t *json, struct mapping *ret, struct mapping_state *
 	    read_name(json_object_get(json, "name"), m.name) < 0 ||
 	    read_origin(json, &m) < 0 ||
 	    read_created(text_at(json, "created"), &m.created) < 0 ||
-	    read_state(json, &live) < 0)
+	    (changed && read_created(changed, &m.changed) < 0) ||
+	    read_lease(json_object_get(json, "lease"), &m, &live) < 0 ||
+	    read_state(json, m.protocol, &live) < 0)
 		return -EINVAL;
+	r = read_details(json, &m);
+	if (r < 0)
+		return r;
 	*ret = m;
 	if (state)
 		*state = live;

@@ -4,35 +4,113 @@
 
 #include "core/api_private.h"
 
-static const char *protocols_text(uint8_t bits)
-{
-	if (bits == (PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP))
-		return "tcp,udp";
-	return bits & PROTOCOL_BIT_TCP ? "tcp" : "udp";
-}
-
 /* Not json_pack()'s "s*": without memory it leaves the key out and says nothing. */
 static int put(json_t *json, const char *key, json_t *value)
 {
 	return json_object_set_new(json, key, value);
 }
 
-static json_t *encode_add(const struct change *change)
+static int put_text(json_t *json, const char *key, const char *text)
+{
+	return text[0] ? put(json, key, json_string(text)) : 0;
+}
+
+static int put_true(json_t *json, const char *key, bool value)
+{
+	return value ? put(json, key, json_true()) : 0;
+}
+
+/* Of an automatic port the size of the range is said inside alone. */
+static json_t *encode_external(const struct mapping *m)
+{
+	char address[INET6_ADDRSTRLEN];
+	json_t *json = json_object();
+	int r = 0;
+
+	if (!address_is_any(&m->external.addr) && !mapping_is_pinhole(m))
+		r = put(json, "address",
+			json_string(address_format(&m->external.addr, address)));
+	if (r == 0)
+		r = put(json, "port", json_integer(m->external.port));
+	if (r == 0 && m->external.port && m->n_ports > 1)
+		r = put(json, "end_port", json_integer(mapping_last_port(m)));
+	if (r == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+static json_t *encode_internal(const struct mapping *m)
+{
+	char address[INET6_ADDRSTRLEN];
+	json_t *json = json_pack("{s:s, s:i}", "address",
+				 address_format(&m->internal.addr, address), "port",
+				 m->internal.port);
+	int r = json ? 0 : -1;
+
+	if (r == 0 && m->n_ports > 1)
+		r = put(json, "end_port",
+			json_integer(m->internal.port + m->n_ports - 1));
+	if (r == 0)
+		r = put_text(json, "interface", mapping_lan(m));
+	if (r == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+static int put_remotes(json_t *json, const struct mapping *m)
+{
+	char text[PREFIX_STRLEN];
+	const struct prefix *remotes;
+	json_t *list;
+	size_t n;
+
+	remotes = mapping_remotes(m, &n);
+	if (n == 0)
+		return 0;
+	list = json_array();
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(
+			    list, json_string(prefix_format(&remotes[i], text))) < 0) {
+			json_decref(list);
+			return -1;
+		}
+	}
+	return put(json, "from", list);
+}
+
+static int put_options(json_t *json, const struct change *change)
 {
 	const struct mapping *m = &change->mapping;
-	char address[INET6_ADDRSTRLEN];
-	json_t *json;
+	int r;
 
-	json = json_pack("{s:s, s:s, s:{s:i}, s:{s:s, s:i}}", "action", "add", "protocol",
-			 protocols_text(change->protocols), "external", "port",
-			 m->external.port, "internal", "address",
-			 address_format(&m->internal.addr, address), "port",
-			 m->internal.port);
-	if (json && m->name[0] && put(json, "name", json_string(m->name)) < 0) {
-		json_decref(json);
-		return NULL;
-	}
-	return json;
+	r = put_text(json, "name", m->name);
+	if (r == 0)
+		r = put_remotes(json, m);
+	if (r == 0 && m->lifetime)
+		r = put(json, "lease", json_integer(m->lifetime));
+	if (r == 0)
+		r = put_text(json, "comment", mapping_comment(m));
+	if (r == 0 && !m->enabled)
+		r = put(json, "enabled", json_false());
+	if (r == 0)
+		r = put_true(json, "force", change->force);
+	return r < 0 ? r : put_true(json, "drain", change->drain);
+}
+
+static int put_add(json_t *json, const struct change *change)
+{
+	char protocols[PROTOCOLS_STRLEN];
+	int r;
+
+	r = put(json, "protocol",
+		json_string(protocols_format(change->protocols, protocols)));
+	if (r == 0)
+		r = put(json, "external", encode_external(&change->mapping));
+	if (r == 0)
+		r = put(json, "internal", encode_internal(&change->mapping));
+	return r < 0 ? r : put_options(json, change);
 }
 
 static int put_selector(json_t *json, const struct selector *s)
@@ -41,8 +119,8 @@ static int put_selector(json_t *json, const struct selector *s)
 
 	if (s->id)
 		r = put(json, "id", json_integer((json_int_t)s->id));
-	if (r == 0 && s->name[0])
-		r = put(json, "name", json_string(s->name));
+	if (r == 0)
+		r = put_text(json, "name", s->name);
 	if (r == 0 && s->protocol)
 		r = put(json, "protocol", json_string(protocol_name(s->protocol)));
 	if (r == 0 && s->port)
@@ -50,78 +128,69 @@ static int put_selector(json_t *json, const struct selector *s)
 	return r;
 }
 
-static json_t *encode_remove(const struct selector *s)
+static int put_remove(json_t *json, const struct change *change)
 {
-	json_t *json = json_pack("{s:s}", "action", "remove");
+	int r = put_selector(json, &change->selector);
 
-	if (json && put_selector(json, s) < 0) {
-		json_decref(json);
-		return NULL;
+	return r < 0 ? r : put_true(json, "drain", change->drain);
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text[0] ? json_string(text) : json_null();
+}
+
+static int put_patch(json_t *set, const struct patch *patch)
+{
+	const struct details *d = patch->details;
+	char address[INET6_ADDRSTRLEN];
+	int r = 0;
+
+	if (patch->set & PATCH_NAME)
+		r = put(set, "name", text_or_null(patch->name));
+	if (r == 0 && patch->set & PATCH_ENABLED)
+		r = put(set, "enabled", json_boolean(patch->enabled));
+	if (r == 0 && patch->set & PATCH_LIFETIME)
+		r = put(set, "lease", json_integer(patch->lifetime));
+	if (r == 0 && patch->set & PATCH_COMMENT)
+		r = put(set, "comment", text_or_null(d ? d->comment : ""));
+	if (r == 0 && patch->set & PATCH_INTERNAL)
+		r = put(set, "internal",
+			json_pack("{s:s, s:i}", "address",
+				  address_format(&patch->internal.addr, address), "port",
+				  patch->internal.port));
+	return r;
+}
+
+static int put_update(json_t *json, const struct change *change)
+{
+	json_t *set = json_object();
+	int r;
+
+	r = put_selector(json, &change->selector);
+	if (r == 0)
+		r = put_patch(set, &change->patch);
+	if (r < 0) {
+		json_decref(set);
+		return r;
 	}
-	return json;
+	r = put(json, "set", set);
+	return r < 0 ? r : put_true(json, "drain", change->drain);
 }
 
 json_t *api_encode_change(const struct change *change)
 {
-	switch (change->kind) {
-	case CHANGE_ADD:
-		return encode_add(change);
-	case CHANGE_REMOVE:
-		return encode_remove(&change->selector);
-	}
-	return NULL;
-}
+	static const struct {
+		const char *action;
+		int (*put)(json_t *json, const struct change *change);
+	} kinds[] = {
+		[CHANGE_ADD] = { "add", put_add },
+		[CHANGE_REMOVE] = { "remove", put_remove },
+		[CHANGE_UPDATE] = { "update", put_update },
+	};
+	json_t *json = json_pack("{s:s}", "action", kinds[change->kind].action);
 
-static json_t *encode_known(int64_t value)
-{
-	return value < 0 ? json_null() : json_integer(value);
-}
-
-static json_t *encode_blocked_by(const struct mapping_state *state)
-{
-	char text[BLOCKED_BY_STRLEN];
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < state->n_blocked_by; i++) {
-		text_escape(state->blocked_by[i], strlen(state->blocked_by[i]), text,
-			    sizeof(text));
-		if (json_array_append_new(list, json_string(text)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
-static json_t *encode_endpoint(const struct endpoint *e)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	return json_pack("{s:s?, s:i}", "address",
-			 address_is_any(&e->addr) ? NULL
-						  : address_format(&e->addr, address),
-			 "port", e->port);
-}
-
-json_t *api_encode_mapping(const struct mapping *m, const struct mapping_state *state)
-{
-	char owner[OWNER_STRLEN], created[API_TIME_STRLEN];
-	json_t *json;
-
-	json = json_pack(
-		"{s:I, s:s?, s:s, s:o, s:o, s:s, s:s, s:b, s:s}", "id", (json_int_t)m->id,
-		"name", m->name[0] ? m->name : NULL, "protocol",
-		protocol_name(m->protocol), "external", encode_endpoint(&m->external),
-		"internal", encode_endpoint(&m->internal), "origin",
-		origin_name((enum origin)m->origin), "owner", mapping_owner(m, owner),
-		"enabled", m->enabled, "created", api_time_format(m->created, created));
-	if (!json || !state)
-		return json;
-	if (json_object_set_new(json, "connections", encode_known(state->connections)) <
-		    0 ||
-	    json_object_set_new(json, "connections_total", encode_known(state->total)) <
-		    0 ||
-	    json_object_set_new(json, "blocked_by", encode_blocked_by(state)) < 0) {
+	if (json && kinds[change->kind].put(json, change) < 0) {
 		json_decref(json);
 		return NULL;
 	}

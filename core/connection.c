@@ -2,43 +2,26 @@
 
 #include "core/connection.h"
 
-bool address_list_has(const struct address_list *list, const struct in6_addr *addr)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (address_equal(&list->addrs[i], addr))
-			return true;
-	}
-	return false;
-}
-
-static const struct mapping *find_enabled(const struct table *table,
-					  const struct connection *c,
-					  const struct in6_addr *addr)
-{
-	const struct endpoint dialled = { .addr = *addr, .port = c->orig_dst.port };
-	const struct mapping *m = table_find(table, c->protocol, &dialled);
-
-	return m && m->enabled ? m : NULL;
-}
-
 const struct mapping *connection_mapping(const struct table *table,
 					 const struct address_list *wan,
 					 const struct connection *c)
 {
-	const struct in6_addr *dialled = &c->orig_dst.addr;
-	const struct mapping *m = NULL;
+	const struct endpoint *dialled = &c->orig_dst;
 
-	if (address_is_any(dialled))
+	if (address_is_any(&dialled->addr))
 		return NULL;
-	if (address_list_has(wan, dialled))
-		m = find_enabled(table, c,
-				 address_is_ipv4(dialled) ? &address_any4
-							  : &address_any6);
-	return m ? m : find_enabled(table, c, dialled);
+	return table_match(table, c->protocol, dialled,
+			   address_list_has(wan, &dialled->addr), &c->orig_src.addr);
 }
 
 bool connection_follows(const struct connection *c, const struct mapping *m)
 {
+	const uint16_t dialled = c->orig_dst.port;
+
+	if (c->protocol != m->protocol || dialled < m->external.port ||
+	    dialled > mapping_last_port(m))
+		return false;
 	/* of a pinhole this is also the address that was dialled: left alone */
-	return c->protocol == m->protocol && endpoint_equal(&c->reply_src, &m->internal);
+	return address_equal(&c->reply_src.addr, &m->host) &&
+	       c->reply_src.port == m->internal.port + (dialled - m->external.port);
 }

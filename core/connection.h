@@ -10,9 +10,15 @@
 
 #include "core/table.h"
 
+/** struct traffic - what went through in one direction */
+struct traffic {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
 /**
  * struct connection - one entry of the connection tracker
- * @protocol:  IPPROTO_TCP, IPPROTO_UDP
+ * @protocol:  IPPROTO_TCP, _UDP, _SCTP, _UDPLITE
  * @orig_src, @orig_dst:   the first packet's, as it arrived: remote, external
  * @reply_src, @reply_dst: of answers as they arrive: internal, and whom they go to
  * @status:    IPS_* bits (linux/netfilter/nf_conntrack_common.h)
@@ -22,27 +28,23 @@
 struct connection {
 	struct endpoint orig_src, orig_dst;
 	struct endpoint reply_src, reply_dst;
+	struct traffic in, out; /* the original direction, and the other */
+	uint64_t start;		/* nanoseconds since 1970; 0 = not known */
 	uint32_t status;
 	uint32_t timeout;
 	uint32_t id;
+	uint8_t state; /* of the protocol's own, TCP_CONNTRACK_*, SCTP_CONNTRACK_* */
+	bool counted;  /* @in and @out are known (net.netfilter.nf_conntrack_acct) */
 	uint16_t zone;
 	uint8_t protocol;
 };
 
-/** struct address_list - addresses of our WANs, borrowed */
-struct address_list {
-	const struct in6_addr *addrs;
-	size_t n;
-};
-
-bool address_list_has(const struct address_list *list, const struct in6_addr *addr);
-
 /**
- * connection_mapping() - the mapping whose external endpoint @c dialled
+ * connection_mapping() - the mapping that would serve the first packet of @c now
  * @wan: our WAN addresses
  *
  * The dialled address must be one of @wan (forwards) or the very host (pinholes).
- * Disabled mappings are not found. Return: borrowed from @table, or NULL.
+ * Precedence as of table_match(). Return: borrowed from @table, or NULL.
  */
 const struct mapping *connection_mapping(const struct table *table,
 					 const struct address_list *wan,

@@ -34,8 +34,19 @@ struct prefix {
 	uint8_t len;
 };
 
+/* address "/128" and NUL */
+#define PREFIX_STRLEN (INET6_ADDRSTRLEN + 4)
+
 /* "[" address "]:65535" and NUL */
 #define ENDPOINT_STRLEN (INET6_ADDRSTRLEN + 8)
+
+/** struct address_list - addresses, borrowed */
+struct address_list {
+	const struct in6_addr *addrs;
+	size_t n;
+};
+
+bool address_list_has(const struct address_list *list, const struct in6_addr *addr);
 
 /* "Any WAN address" of one family: the external address of most mappings. */
 extern const struct in6_addr address_any4; /* ::ffff:0.0.0.0 */
@@ -81,6 +92,35 @@ bool address_is_any(const struct in6_addr *addr);	 /* one of the two above */
 bool address_is_ula(const struct in6_addr *addr);	 /* fc00::/7, RFC 4193 */
 bool address_is_link_local(const struct in6_addr *addr); /* fe80::/10, 169.254/16 */
 bool address_in_prefix(const struct in6_addr *addr, const struct prefix *prefix);
+
+/**
+ * prefix_parse() - read "198.51.100.0/24", "2001:db8::/32", or an address alone, which
+ * stands for itself
+ *
+ * Return: 0; -EINVAL when @text is no prefix; -ERANGE when its length is over 32 or 128;
+ * -EDOM when bits behind the length are set ("198.51.100.7/24" is one typing error away
+ * from meaning something else).
+ */
+int prefix_parse(const char *text, struct prefix *ret);
+/** prefix_format() - the text that prefix_parse() reads, always with a length; returns
+ * @buf */
+const char *prefix_format(const struct prefix *prefix, char buf[static PREFIX_STRLEN]);
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
+/** prefix_is_ipv4() - 0.0.0.0/0 is, ::/0 is not */
+bool prefix_is_ipv4(const struct prefix *prefix);
+
+/** struct port_range - ports from @first to @last, both included, host byte order */
+struct port_range {
+	uint16_t first, last;
+};
+
+/**
+ * port_range_parse() - read "8080" or "9000-9003"
+ *
+ * Return: 0; -EINVAL when @text is neither; -ERANGE when a port is not 1..65535; -EDOM
+ * when the last is below the first.
+ */
+int port_range_parse(const char *text, struct port_range *ret);
 
 /**
  * address_unusable() - why packets cannot be sent on to @addr

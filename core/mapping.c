@@ -1,147 +1,136 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include <assert.h>
-#include <errno.h>
-#include <stdio.h>
+/*
+ * What a mapping is, and what follows from its fields. Its words are in mapping_text.c,
+ * what it may not be in mapping_flaw.c.
+ */
+
 #include <string.h>
 
-#include "core/cleanup.h"
 #include "core/mapping.h"
 
-static bool is_pinhole(const struct mapping *m)
+/* Bytes of an IPv6 address that belong to the network, those that belong to the host. */
+#define NETWORK_BYTES 8
+
+static bool has_equal_ports(const struct mapping *m)
 {
-	return !address_is_ipv4(&m->internal.addr) &&
-	       !address_is_ula(&m->internal.addr) && m->internal.port == m->external.port;
+	return m->external.port == m->internal.port;
+}
+
+bool mapping_is_ipv4(const struct mapping *m)
+{
+	return !m->suffix && address_is_ipv4(&m->internal.addr);
+}
+
+bool mapping_is_pinhole(const struct mapping *m)
+{
+	return has_equal_ports(m) && address_equal(&m->external.addr, &m->host) &&
+	       !mapping_is_ipv4(m);
+}
+
+/* As mapping_resolve() decides, of a mapping for any WAN address. */
+static bool is_reached_directly(const struct mapping *m)
+{
+	return has_equal_ports(m) && !mapping_is_ipv4(m) &&
+	       (m->suffix || !address_is_ula(&m->internal.addr));
 }
 
 void mapping_resolve(struct mapping *m)
 {
-	if (address_is_ipv4(&m->internal.addr))
-		m->external.addr = address_any4;
-	else if (is_pinhole(m))
-		m->external.addr = m->internal.addr;
+	if (m->n_ports == 0)
+		m->n_ports = 1;
+	if (!m->suffix)
+		m->host = m->internal.addr;
+	if (!address_is_any(&m->external.addr))
+		return;
+	if (is_reached_directly(m))
+		m->external.addr = m->host;
 	else
-		m->external.addr = address_any6;
+		m->external.addr = mapping_is_ipv4(m) ? address_any4 : address_any6;
+}
+
+void mapping_settle_host(struct mapping *m, const struct in6_addr *prefix)
+{
+	const bool pinhole = mapping_is_pinhole(m);
+	struct in6_addr host = address_any6;
+
+	if (!m->suffix)
+		return;
+	if (prefix && !address_equal(prefix, &address_any6)) {
+		host = m->internal.addr;
+		memcpy(host.s6_addr, prefix->s6_addr, NETWORK_BYTES);
+	}
+	/* A given external address that is the host's by chance: no pinhole comes of it.
+	 */
+	if (!pinhole && address_equal(&host, &m->external.addr))
+		host = address_any6;
+	m->host = host;
+	if (pinhole)
+		m->external.addr = host;
+}
+
+static bool is_restricted(const struct mapping *m)
+{
+	return m->details && m->details->n_remotes > 0;
+}
+
+bool mapping_is_range(const struct mapping *m)
+{
+	return m->n_ports > 1 && has_equal_ports(m) && !is_restricted(m) &&
+	       (address_is_any(&m->external.addr) || mapping_is_pinhole(m));
+}
+
+static enum mapping_kind kind_of_pinhole(const struct mapping *m)
+{
+	if (is_restricted(m))
+		return MAPPING_PINHOLE6_FROM;
+	return m->n_ports > 1 ? MAPPING_PINRANGE6 : MAPPING_PINHOLE6;
 }
 
 enum mapping_kind mapping_kind(const struct mapping *m)
 {
-	if (address_is_ipv4(&m->internal.addr))
-		return MAPPING_FORWARD4;
-	return address_is_any(&m->external.addr) ? MAPPING_FORWARD6 : MAPPING_PINHOLE6;
+	const bool ipv4 = mapping_is_ipv4(m);
+
+	if (mapping_is_pinhole(m))
+		return kind_of_pinhole(m);
+	if (is_restricted(m))
+		return ipv4 ? MAPPING_FORWARD4_FROM : MAPPING_FORWARD6_FROM;
+	if (!address_is_any(&m->external.addr))
+		return ipv4 ? MAPPING_FORWARD4_AT : MAPPING_FORWARD6_AT;
+	if (mapping_is_range(m))
+		return ipv4 ? MAPPING_RANGE4 : MAPPING_RANGE6;
+	return ipv4 ? MAPPING_FORWARD4 : MAPPING_FORWARD6;
 }
 
-/* Not isalpha(): what a name may be must not depend on the locale. */
-static bool is_letter(char c)
+bool mapping_is_live(const struct mapping *m)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return m->enabled && !address_equal(&m->host, &address_any6);
 }
 
-static bool is_name_char(char c)
+size_t mapping_slots(const struct mapping *m)
 {
-	return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+	if (mapping_is_range(m))
+		return 1;
+	return (size_t)m->n_ports * (is_restricted(m) ? m->details->n_remotes : 1);
 }
 
-const char *mapping_name_flaw(const char *name)
+uint16_t mapping_last_port(const struct mapping *m)
 {
-	size_t len;
-
-	if (!is_letter(name[0]))
-		return "A name starts with a letter.";
-	for (len = 0; name[len]; len++) {
-		if (!is_name_char(name[len]))
-			return "A name has letters, digits, '-', '_' and '.' only.";
-	}
-	if (len > MAPPING_NAME_MAX)
-		return "A name has at most 63 characters.";
-	return NULL;
+	return (uint16_t)(m->external.port + m->n_ports - 1);
 }
 
-static_assert(MAPPING_NAME_MAX == 63, "the sentence above says so");
-
-const char *protocol_name(uint8_t protocol)
+const struct prefix *mapping_remotes(const struct mapping *m, size_t *ret_n)
 {
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	}
-	return "?";
+	*ret_n = m->details ? m->details->n_remotes : 0;
+	return m->details ? m->details->remotes : NULL;
 }
 
-int protocol_parse(const char *text, uint8_t *ret)
+const char *mapping_comment(const struct mapping *m)
 {
-	if (strcmp(text, "tcp") == 0)
-		*ret = IPPROTO_TCP;
-	else if (strcmp(text, "udp") == 0)
-		*ret = IPPROTO_UDP;
-	else
-		return -EINVAL;
-	return 0;
+	return m->details ? m->details->comment : "";
 }
 
-int protocols_parse(const char *text, uint8_t *ret_bits)
+const char *mapping_lan(const struct mapping *m)
 {
-	static const struct {
-		const char *text;
-		uint8_t bits;
-	} words[] = {
-		{ "tcp", PROTOCOL_BIT_TCP },
-		{ "udp", PROTOCOL_BIT_UDP },
-		{ "tcp,udp", PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP },
-		{ "udp,tcp", PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcmp(text, words[i].text) == 0) {
-			*ret_bits = words[i].bits;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-const char *origin_name(enum origin origin)
-{
-	switch (origin) {
-	case ORIGIN_CONFIG:
-		return "config";
-	case ORIGIN_ADMIN:
-		return "admin";
-	}
-	return "?";
-}
-
-int origin_parse(const char *text, enum origin *ret)
-{
-	static const enum origin all[] = { ORIGIN_CONFIG, ORIGIN_ADMIN };
-
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		if (strcmp(text, origin_name(all[i])) == 0) {
-			*ret = all[i];
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-const char *mapping_owner(const struct mapping *m, char buf[static OWNER_STRLEN])
-{
-	if (m->origin == ORIGIN_CONFIG)
-		snprintf(buf, OWNER_STRLEN, "config");
-	else
-		snprintf(buf, OWNER_STRLEN, "uid:%u", m->owner_uid);
-	return buf;
-}
-
-const char *mapping_describe(const struct mapping *m, char buf[static MAPPING_STRLEN])
-{
-	const char *quote = m->name[0] ? "\"" : "";
-	char internal[ENDPOINT_STRLEN];
-
-	snprintf(buf, MAPPING_STRLEN, "%s %u %s%s%s%s-> %s", protocol_name(m->protocol),
-		 m->external.port, quote, m->name, quote, m->name[0] ? " " : "",
-		 endpoint_format(&m->internal, internal));
-	return buf;
+	return m->details ? m->details->lan : "";
 }

@@ -13,6 +13,7 @@
 static const struct outcome outcomes[] = {
 	[VERDICT_ADDED] = { "added", "Created", 201, 0 },
 	[VERDICT_REMOVED] = { "removed", "OK", 200, 0 },
+	[VERDICT_CHANGED] = { "changed", "OK", 200, 0 },
 	[VERDICT_UNCHANGED] = { "unchanged", "OK", 200, 0 },
 	[VERDICT_CONFLICT] = { "conflict", "Conflict", 409, 1 },
 	[VERDICT_NAME_TAKEN] = { "name-taken", "Conflict", 409, 1 },
@@ -20,6 +21,9 @@ static const struct outcome outcomes[] = {
 	[VERDICT_AMBIGUOUS] = { "ambiguous", "Conflict", 409, 1 },
 	[VERDICT_OF_CONFIG] = { "of-config", "Conflict", 409, 1 },
 	[VERDICT_TABLE_FULL] = { "table-full", "Insufficient Storage", 507, 1 },
+	[VERDICT_PORT_IN_USE] = { "port-in-use", "Conflict", 409, 1 },
+	[VERDICT_NO_PORT] = { "no-port", "Insufficient Storage", 507, 1 },
+	[VERDICT_NO_PROTOCOL] = { "no-protocol", "Unprocessable Content", 422, 1 },
 	[VERDICT_BAD_REQUEST] = { "bad-request", "Bad Request", 400, 1 },
 	[VERDICT_NOT_PERMITTED] = { "not-permitted", "Forbidden", 403, 1 },
 	[VERDICT_NO_RESOURCE] = { "no-resource", "Not Found", 404, 1 },

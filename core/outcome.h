@@ -13,11 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/change.h"
+#include "core/listener.h"
+#include "core/rights.h"
 
 enum verdict {
 	VERDICT_ADDED,
 	VERDICT_REMOVED,
+	VERDICT_CHANGED,
 	VERDICT_UNCHANGED,     /* asked for what is already so */
 	VERDICT_CONFLICT,      /* the external endpoint serves another host */
 	VERDICT_NAME_TAKEN,    /* the name stands for another mapping of that protocol */
@@ -25,6 +27,9 @@ enum verdict {
 	VERDICT_AMBIGUOUS,     /* several fit and one is needed */
 	VERDICT_OF_CONFIG,     /* belongs to the configuration file */
 	VERDICT_TABLE_FULL,    /* capacity reached */
+	VERDICT_PORT_IN_USE,   /* a program of the gateway listens there */
+	VERDICT_NO_PORT,       /* no port of the pool is free */
+	VERDICT_NO_PROTOCOL,   /* the running kernel does not translate it */
 	VERDICT_BAD_REQUEST,   /* not understood: names the field */
 	VERDICT_NOT_PERMITTED, /* the caller may not */
 	VERDICT_NO_RESOURCE,   /* no such path */
@@ -75,17 +80,54 @@ void problem_set(struct problem *p, enum verdict verdict, const char *cure,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /**
+ * struct pool_use - how an automatic port came to nothing
+ * @pool:     where it was looked for
+ * @n:        ports in it (without reserved ones)
+ * @taken:    of them serve mappings of that protocol
+ * @listened: of them are in use by programs of the gateway
+ * @top, @top_n: who has most of them, as mapping_owner() says, and how many
+ */
+struct pool_use {
+	struct port_range pool;
+	size_t n;
+	size_t taken;
+	size_t listened;
+	char top[OWNER_STRLEN];
+	size_t top_n;
+};
+
+#define REFUSAL_LISTENERS_MAX 4
+
+/**
+ * struct refusal - why a change was refused, for the sentence
+ * @holders:   mappings in the way (CONFLICT, NAME_TAKEN, OF_CONFIG: one; AMBIGUOUS: all
+ *             that fit; NOT_PERMITTED with RIGHT_OWN: the one that is another's)
+ * @listeners: PORT_IN_USE: some of them; @n_listeners: how many there are
+ * @denial:    NOT_PERMITTED
+ * @pool:      NO_PORT
+ * @flaw:      BAD_REQUEST: what only the table could see (mapping_flaw(), no such LAN)
+ * All borrowed.
+ */
+struct refusal {
+	enum verdict verdict;
+	const struct mapping *const *holders;
+	size_t n_holders;
+	struct listener listeners[REFUSAL_LISTENERS_MAX];
+	size_t n_listeners;
+	struct denial denial;
+	struct pool_use pool;
+	const char *flaw;
+};
+
+/**
  * problem_of_refusal() - the sentence for one refused change
- * @verdict: a refusal that table_stage() gives
+ * @refusal: as plan_refusal() tells
  * @change:  what was asked
- * @holder:  array of the mappings in the way (CONFLICT, NAME_TAKEN, OF_CONFIG: one;
- *           AMBIGUOUS: all that fit)
  * @now:     seconds since 1970, for "3 days ago"
  * @ret:     all but index written
  *
  * 'tcp 8080 is taken by "web" -> 192.168.1.10:80 (added by config, 3 days ago).'
  * with the cure 'Remove it first, or choose another port.'
  */
-void problem_of_refusal(enum verdict verdict, const struct change *change,
-			const struct mapping *const *holder, size_t n_holders,
+void problem_of_refusal(const struct refusal *refusal, const struct change *change,
 			uint64_t now, struct problem *ret);

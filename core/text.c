@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -58,17 +61,25 @@ const char *text_escape(const char *text, size_t len, char *buf, size_t size)
 	return buf;
 }
 
+void text_append(char *buf, size_t size, const char *format, ...)
+{
+	const size_t at = strnlen(buf, size - 1);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(buf + at, size - at, format, args);
+	va_end(args);
+}
+
 char *text_digits(uint64_t n, char *at)
 {
-	char digits[TEXT_DIGITS_MAX];
-	size_t first = sizeof(digits);
+	char *end = at + 1;
 
-	do {
-		digits[--first] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	memcpy(at, digits + first, sizeof(digits) - first);
-	return at + sizeof(digits) - first;
+	for (uint64_t rest = n; rest >= 10; rest /= 10)
+		end++;
+	for (char *digit = end; digit > at; n /= 10)
+		*--digit = (char)('0' + n % 10);
+	return end;
 }
 
 const char *text_count(uint64_t n, char buf[static TEXT_COUNT_STRLEN])
@@ -96,4 +107,16 @@ const char *text_things(uint64_t n, const char *thing,
 	snprintf(buf, TEXT_PHRASE_STRLEN, "%s %.30s%s", n ? text_count(n, count) : "no",
 		 thing, n == 1 ? "" : plural);
 	return buf;
+}
+
+int text_hex(const char *text, uint8_t *ret, size_t n)
+{
+	if (strlen(text) != 2 * n || strspn(text, "0123456789abcdef") != 2 * n)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		const char digits[] = { text[2 * i], text[2 * i + 1], '\0' };
+
+		ret[i] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	return 0;
 }

@@ -25,6 +25,16 @@ bool text_is_plain(char c);
  */
 const char *text_escape(const char *text, size_t len, char *buf, size_t size);
 
+/** text_append() - printf() behind what @buf, of @size bytes, holds already; what does
+ * not fit is left off */
+void text_append(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** text_hex() - 2 * @n hexadecimal digits in small letters, and nothing else, into bytes
+ *
+ * Return: 0; -EINVAL, and @ret is as it was. */
+int text_hex(const char *text, uint8_t *ret, size_t n);
+
 /* of the largest number */
 #define TEXT_DIGITS_MAX 20
 /** text_digits() - decimal, without NUL, in a fraction of the time that printf() takes;

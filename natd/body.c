@@ -96,7 +96,9 @@ static int decode_line(void *userdata, const char *line, size_t len)
 		r = api_decode_change(json, &change, &body->why);
 	if (r < 0)
 		return r == -ENOMEM ? r : -EINVAL;
-	return change_list_add(&body->list, &change);
+	r = change_list_add(&body->list, &change);
+	change_done(&change);
+	return r;
 }
 
 static void judge_line(struct body *body, int r)

@@ -9,8 +9,8 @@
 #include "core/text.h"
 
 #define SMALLEST 256
-/* most mappings are shorter: 300 bytes with the live fields */
-#define MAPPING_ROOM 512
+/* most mappings are shorter: 650 bytes with the live fields */
+#define MAPPING_ROOM 1024
 
 char *buffer_room(struct buffer *buffer, size_t n)
 {

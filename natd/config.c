@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/conditions.h"
 #include "natd/config_parse.h"
 
 /* some 100,000 forwards */
@@ -22,6 +23,8 @@ void config_free(struct config *config)
 {
 	if (!config)
 		return;
+	for (size_t i = 0; i < config->n_forwards; i++)
+		change_done(&config->forwards[i].change);
 	free(config->forwards);
 	free(config);
 }
@@ -35,6 +38,7 @@ static struct config *config_new(const char *path)
 	snprintf(config->path, sizeof(config->path), "%s", path);
 	snprintf(config->user, sizeof(config->user), "natd");
 	snprintf(config->group, sizeof(config->group), "natd");
+	config->options.symmetry = SYMMETRY_UDP;
 	return config;
 }
 
@@ -54,18 +58,6 @@ static int by_name(const void *left, const void *right)
 	return order ? order : by_line(*a, *b);
 }
 
-static int by_endpoint(const void *left, const void *right)
-{
-	const struct config_forward *const *a = left, *const *b = right;
-	const struct endpoint *x = &(*a)->change.mapping.external;
-	const struct endpoint *y = &(*b)->change.mapping.external;
-	int order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
-
-	if (!order)
-		order = (x->port > y->port) - (x->port < y->port);
-	return order ? order : by_line(*a, *b);
-}
-
 static int refuse_same_names(struct config_reader *reader,
 			     const struct config_forward **sorted, size_t n)
 {
@@ -81,33 +73,90 @@ static int refuse_same_names(struct config_reader *reader,
 	return 0;
 }
 
-static int refuse_pair(struct config_reader *reader, const struct config_forward *first,
-		       const struct config_forward *second)
+static unsigned int line_of_name(const struct config *config, const char *name)
 {
-	const struct mapping *m = &second->change.mapping;
-	uint8_t both = first->change.protocols & second->change.protocols;
-
-	if (!both || !endpoint_equal(&first->change.mapping.external, &m->external))
-		return 0;
-	return config_flaw(reader, second->line,
-			   "forward %s takes %s %u, which forward %s has (line %u)",
-			   m->name, both & PROTOCOL_BIT_TCP ? "tcp" : "udp",
-			   m->external.port, first->change.mapping.name, first->line);
+	for (size_t i = 0; i < config->n_forwards; i++)
+		if (!strcmp(config->forwards[i].change.mapping.name, name))
+			return config->forwards[i].line;
+	return 0;
 }
 
-/* Of three that share an endpoint, tcp, udp and tcp again, the first and the last
- * quarrel. */
-static int refuse_same_endpoints(struct config_reader *reader,
-				 const struct config_forward **sorted, size_t n)
+static int refuse_forward(struct config_reader *reader,
+			  const struct config_forward *forward,
+			  const struct refusal *refusal)
 {
-	int r = 0;
+	const struct mapping *holder;
+	struct problem why;
 
-	qsort(sorted, n, sizeof(*sorted), by_endpoint);
-	for (size_t i = 1; i < n && r == 0; i++) {
-		r = refuse_pair(reader, sorted[i - 1], sorted[i]);
-		if (r == 0 && i > 1)
-			r = refuse_pair(reader, sorted[i - 2], sorted[i]);
+	if (refusal->verdict != VERDICT_CONFLICT || refusal->n_holders == 0) {
+		problem_of_refusal(refusal, &forward->change, 0, &why);
+		return config_flaw(reader, forward->line, "forward %s: %.300s",
+				   forward->change.mapping.name, why.detail);
 	}
+	holder = refusal->holders[0];
+	return config_flaw(reader, forward->line,
+			   "forward %s takes %s %u, which forward %s has (line %u)",
+			   forward->change.mapping.name, protocol_name(holder->protocol),
+			   forward->change.mapping.external.port, holder->name,
+			   line_of_name(reader->config, holder->name));
+}
+
+static int refuse_first(struct config_reader *reader, const struct plan *plan)
+{
+	const struct config *config = reader->config;
+	struct refusal refusal;
+
+	for (size_t i = 0; i < config->n_forwards; i++) {
+		if (!plan_refused(plan, i))
+			continue;
+		plan_refusal(plan, i, &refusal);
+		return refuse_forward(reader, &config->forwards[i], &refusal);
+	}
+	return 0;
+}
+
+/* The table judges whether forwards are in each other's way, as it will when they are
+ * added: it is given them once for trial. */
+static int try_forwards(struct config_reader *reader, struct table *table,
+			struct change_list *lists)
+{
+	const struct config *config = reader->config;
+	struct lan_prefix lans[RULESET_LANS_MAX];
+	const struct conditions at = {
+		.protocols = UINT8_MAX,
+		.lans = { .lans = lans, .n = config->options.n_lan },
+	};
+	struct plan *plan;
+	int r;
+
+	memset(lans, 0, sizeof(lans));
+	for (size_t i = 0; i < config->options.n_lan; i++)
+		memcpy(lans[i].lan, config->options.lan[i], IFNAMSIZ);
+	for (size_t i = 0; i < config->n_forwards; i++)
+		lists[i] = (struct change_list){
+			.changes = &config->forwards[i].change,
+			.n = 1,
+		};
+	r = table_stage(table, lists, config->n_forwards, &at, &plan);
+	if (r < 0)
+		return r;
+	r = refuse_first(reader, plan);
+	plan_free(plan);
+	return r;
+}
+
+static int refuse_quarrels(struct config_reader *reader)
+{
+	static const uint8_t seed[16];
+	const size_t n = reader->config->n_forwards;
+	struct change_list *lists = calloc(n + 1, sizeof(*lists));
+	struct table *table = table_new(n * PROTOCOL_COUNT + 1, seed);
+	int r = -ENOMEM;
+
+	if (lists && table)
+		r = try_forwards(reader, table, lists);
+	table_free(table);
+	free(lists);
 	return r;
 }
 
@@ -129,10 +178,8 @@ static int check_whole(struct config_reader *reader)
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &config->forwards[i];
 	r = refuse_same_names(reader, sorted, n);
-	if (r == 0)
-		r = refuse_same_endpoints(reader, sorted, n);
 	free(sorted);
-	return r;
+	return r < 0 ? r : refuse_quarrels(reader);
 }
 
 /* ------------------------------------------------------------ bytes and files */
@@ -227,18 +274,22 @@ int config_load(const char *path, struct config **ret, struct config_flaw *why)
 	return config_load_buffer(path, bytes, len, ret, why);
 }
 
+const char *config_base_name(const struct config *config)
+{
+	const char *slash = strrchr(config->path, '/');
+
+	return slash ? slash + 1 : config->path;
+}
+
 unsigned int config_line(const struct config *config, const struct mapping *m)
 {
-	unsigned int bit =
-		m->protocol == IPPROTO_TCP ? PROTOCOL_BIT_TCP : PROTOCOL_BIT_UDP;
+	const uint8_t bit = protocol_bit(m->protocol);
 
 	for (size_t i = 0; m->origin == ORIGIN_CONFIG && i < config->n_forwards; i++) {
 		const struct config_forward *forward = &config->forwards[i];
 		const struct mapping *wanted = &forward->change.mapping;
 
-		if (forward->change.protocols & bit && !strcmp(wanted->name, m->name) &&
-		    endpoint_equal(&wanted->external, &m->external) &&
-		    endpoint_equal(&wanted->internal, &m->internal))
+		if (forward->change.protocols & bit && !strcmp(wanted->name, m->name))
 			return forward->line;
 	}
 	return 0;

@@ -9,14 +9,28 @@
  *	wan { interfaces = {"wan0"}  mss = auto }           # auto | off | 536..65535
  *	lan { interfaces = {"lan0"}  masquerade6 = auto }   # auto | yes | no
  *	firewall { input = accept  open = {"tcp 22"} }      # accept | drop
- *	forward web { protocol = tcp  port = 8080  to = "192.168.1.10:80" }
+ *	accounting = no                 # yes | no: bytes of each mapping
+ *	ports { pool = {"49152-65535"}  reserved = {"60000-60010"} }
+ *	outbound { symmetry = udp       # none | udp | all
+ *	           untranslated = {"10.0.0.0/8"} }
+ *	snat office { source = "192.168.2.0/24"  to = "203.0.113.7"  one-to-one = no }
+ *	access { ... }                  # see natd/access.h
+ *	forward web { protocol = tcp  port = 8080  to = "192.168.1.10:80"
+ *	              at = "203.0.113.7"  from = {"198.51.100.0/24"}  force = no
+ *	              enabled = yes  comment = "..." }
+ *	# port = "9000-9003" is a range; to = "192.168.1.10:8000"; to = "[::10%lan0]:443"
  *
  * natd.conf(5) is the contract. An unknown word, a value out of range, a name or external
  * endpoint given twice, an interface that is WAN and LAN at once: an error with file and
  * line, and no configuration.
  */
 
+#include "core/conditions.h"
+#include "natd/access.h"
 #include "rules/ruleset.h"
+
+#define CONFIG_RANGES_MAX   32
+#define CONFIG_PREFIXES_MAX 64
 
 enum masquerade6 { MASQUERADE6_AUTO, MASQUERADE6_YES, MASQUERADE6_NO };
 enum mss_setting { MSS_SETTING_AUTO, MSS_SETTING_OFF, MSS_SETTING_FIXED };
@@ -42,6 +56,16 @@ struct config {
 	struct ruleset_options options;
 	enum mss_setting mss_setting;
 	enum masquerade6 masquerade6;
+	bool accounting;
+	struct port_range pool[CONFIG_RANGES_MAX]; /* none: the default */
+	size_t n_pool;
+	struct port_range reserved[CONFIG_RANGES_MAX];
+	size_t n_reserved;
+	struct snat snat[SNAT_MAX]; /* in order of the file */
+	size_t n_snat;
+	struct prefix untranslated[CONFIG_PREFIXES_MAX];
+	size_t n_untranslated;
+	struct access access;
 	struct config_forward *forwards;
 	size_t n_forwards;
 };

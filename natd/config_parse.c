@@ -73,24 +73,35 @@ static int word_read(cfg_t *section, cfg_opt_t *option, const char *value, void 
 	return 0;
 }
 
+/* Of the block that closes now: blocks close in the order in which they began. */
+static unsigned int block_line(bool is_inner)
+{
+	const struct config_text *text = reading->text;
+	size_t nth = is_inner ? reading->n_inner++ : reading->n_closed++;
+
+	if (is_inner)
+		return nth < text->n_inner ? text->inner[nth] : 0;
+	return nth < text->n_blocks ? text->blocks[nth] : 0;
+}
+
 static int block_closed(cfg_t *parent, cfg_opt_t *option)
 {
 	static const struct {
 		const char *name;
 		int (*take)(const struct config_block *block);
 	} kinds[] = {
-		{ "wan", config_take_wan },
-		{ "lan", config_take_lan },
-		{ "firewall", config_take_firewall },
-		{ "forward", config_take_forward },
+		{ "wan", config_take_wan },	      { "lan", config_take_lan },
+		{ "firewall", config_take_firewall }, { "ports", config_take_ports },
+		{ "outbound", config_take_outbound }, { "snat", config_take_snat },
+		{ "access", config_take_access },     { "group", config_take_group },
+		{ "user", config_take_user },	      { "forward", config_take_forward },
 	};
 	cfg_t *section = cfg_opt_getnsec(option, 0);
-	size_t nth = reading->n_closed++;
 	struct config_block block = {
 		.reader = reading,
 		.section = section,
 		.title = section->title,
-		.line = nth < reading->text->n_blocks ? reading->text->blocks[nth] : 0,
+		.line = block_line(!strcmp(parent->name, "access")),
 	};
 	int r = -EINVAL;
 
@@ -123,7 +134,7 @@ static const char *words_of(const cfg_t *section, char *buf, size_t size)
 static void say_unknown(const cfg_t *section, unsigned int line, const char *word)
 {
 	bool top = !strcmp(section->name, "root");
-	char words[128];
+	char words[256];
 
 	config_flaw(reading, line, "\"%.64s\" is not known%s%s; known are: %s", word,
 		    top ? "" : " in ", top ? "" : section->name,
@@ -161,14 +172,34 @@ static cfg_t *schema_new(void)
 	cfg_opt_t wan[] = { WORDS("interfaces"), WORD("mss"), CFG_END() };
 	cfg_opt_t lan[] = { WORDS("interfaces"), WORD("masquerade6"), CFG_END() };
 	cfg_opt_t firewall[] = { WORD("input"), WORDS("open"), CFG_END() };
-	cfg_opt_t forward[] = { WORD("protocol"), WORD("port"), WORD("to"), CFG_END() };
+	cfg_opt_t ports[] = { WORDS("pool"), WORDS("reserved"), CFG_END() };
+	cfg_opt_t outbound[] = { WORD("symmetry"), WORDS("untranslated"), CFG_END() };
+	cfg_opt_t snat[] = { WORD("source"), WORD("to"), WORD("one-to-one"), CFG_END() };
+	cfg_opt_t grant[] = { WORDS("map"),  WORDS("internal"), WORD("privileged"),
+			      WORD("quota"), WORD("max-lease"), CFG_END() };
+	cfg_opt_t access[] = {
+		WORD("look"),
+		CFG_SEC("group", grant, CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT),
+		CFG_SEC("user", grant, CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT),
+		CFG_END(),
+	};
+	cfg_opt_t forward[] = {
+		WORD("protocol"), WORD("port"),	 WORD("to"),
+		WORD("at"),	  WORDS("from"), WORD("enabled"),
+		WORD("comment"),  WORD("force"), CFG_END(),
+	};
 	cfg_opt_t top[] = {
 		WORD("user"),
 		WORD("group"),
 		WORD("table-protection"),
+		WORD("accounting"),
 		CFG_SEC("wan", wan, CFGF_MULTI | CFGF_NODEFAULT),
 		CFG_SEC("lan", lan, CFGF_MULTI | CFGF_NODEFAULT),
 		CFG_SEC("firewall", firewall, CFGF_MULTI | CFGF_NODEFAULT),
+		CFG_SEC("ports", ports, CFGF_MULTI | CFGF_NODEFAULT),
+		CFG_SEC("outbound", outbound, CFGF_MULTI | CFGF_NODEFAULT),
+		CFG_SEC("snat", snat, CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT),
+		CFG_SEC("access", access, CFGF_MULTI | CFGF_NODEFAULT),
 		CFG_SEC("forward", forward, CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT),
 		CFG_END(),
 	};
@@ -181,6 +212,8 @@ static cfg_t *schema_new(void)
 		if (option->type == CFGT_SEC)
 			cfg_set_validate_func(schema, option->name, block_closed);
 	}
+	cfg_set_validate_func(schema, "access|group", block_closed);
+	cfg_set_validate_func(schema, "access|user", block_closed);
 	return schema;
 }
 

@@ -6,15 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* deepest nesting of braces told apart; ours is 2 */
+/* deepest nesting of braces told apart; ours is 3 */
 #define DEPTH_MAX 16
 
+/**
+ * struct scanner
+ * @assigns: the last token was "=": a brace that follows begins a list
+ */
 struct scanner {
 	struct config_text *out;
 	char *text;
 	size_t len, at;
 	unsigned int line;
 	unsigned int depth, opened[DEPTH_MAX];
+	bool assigns;
 	struct config_text_flaw *why;
 };
 
@@ -118,6 +123,8 @@ static int take_brace(struct scanner *s)
 	if (s->text[s->at++] == '{') {
 		if (s->depth == 0)
 			s->out->blocks[s->out->n_blocks++] = s->line;
+		else if (s->depth == 1 && !s->assigns)
+			s->out->inner[s->out->n_inner++] = s->line;
 		if (s->depth == DEPTH_MAX)
 			return refuse(s, s->line, "too many blocks inside of each other");
 		s->opened[s->depth++] = s->line;
@@ -127,6 +134,21 @@ static int take_brace(struct scanner *s)
 		return refuse(s, s->line, "\"}\" that closes nothing");
 	s->depth--;
 	return 0;
+}
+
+static int take_word(struct scanner *s)
+{
+	char c = s->text[s->at];
+	int r;
+
+	if (c == '"' || c == '\'')
+		r = skip_string(s);
+	else if (c == '{' || c == '}')
+		r = take_brace(s);
+	else
+		r = ends_word(c) ? take_character(s) : skip_word(s);
+	s->assigns = c == '=';
+	return r;
 }
 
 static int take_token(struct scanner *s)
@@ -139,11 +161,9 @@ static int take_token(struct scanner *s)
 	}
 	if (c == '/' && ahead(s) == '*')
 		return blank_block_comment(s);
-	if (c == '"' || c == '\'')
-		return skip_string(s);
-	if (c == '{' || c == '}')
-		return take_brace(s);
-	return ends_word(c) ? take_character(s) : skip_word(s);
+	if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+		return take_character(s);
+	return take_word(s);
 }
 
 static size_t count_braces(const struct config_text *text)
@@ -167,7 +187,8 @@ int config_text_clean(struct config_text *text, struct config_text_flaw *why)
 	int r;
 
 	text->blocks = calloc(count_braces(text) + 1, sizeof(*text->blocks));
-	if (!text->blocks)
+	text->inner = calloc(count_braces(text) + 1, sizeof(*text->inner));
+	if (!text->blocks || !text->inner)
 		return -ENOMEM;
 	while (s.at < s.len) {
 		r = take_token(&s);
@@ -186,6 +207,7 @@ int config_text_clean(struct config_text *text, struct config_text_flaw *why)
 void config_text_done(struct config_text *text)
 {
 	free(text->blocks);
-	text->blocks = NULL;
-	text->n_blocks = 0;
+	free(text->inner);
+	text->blocks = text->inner = NULL;
+	text->n_blocks = text->n_inner = 0;
 }

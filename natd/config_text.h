@@ -20,6 +20,7 @@
  * @blocks:   the line of every "{" that stands in no other, in order: libconfuse forgets
  *            where a block began
  * @n_blocks: their number
+ * @inner:    the same of every "{" that begins a block inside of a block, and no list
  */
 struct config_text {
 	char *bytes;
@@ -27,6 +28,8 @@ struct config_text {
 	unsigned int lines;
 	unsigned int *blocks;
 	size_t n_blocks;
+	unsigned int *inner;
+	size_t n_inner;
 };
 
 /** struct config_text_flaw - where and what; @what is borrowed for ever */
@@ -42,5 +45,5 @@ struct config_text_flaw {
  * Return: 0; -EINVAL with @why written; -ENOMEM.
  */
 int config_text_clean(struct config_text *text, struct config_text_flaw *why);
-/** config_text_done() - frees @blocks */
+/** config_text_done() - frees @blocks and @inner */
 void config_text_done(struct config_text *text);

@@ -11,11 +11,8 @@
 /* RFC 9293 3.7.1: no host need send more than 536 bytes unasked */
 #define MSS_MIN 536
 
-/*
- * One of @words; *ret keeps what it is when @word is NULL.
- */
-static int take_choice(struct config_reader *reader, const struct config_word *word,
-		       const char *what, const char *const words[], unsigned int *ret)
+int config_choice(struct config_reader *reader, const struct config_word *word,
+		  const char *what, const char *const words[], unsigned int *ret)
 {
 	char known[64] = "";
 
@@ -33,6 +30,18 @@ static int take_choice(struct config_reader *reader, const struct config_word *w
 	}
 	return config_flaw(reader, word->line, "%s = \"%.64s\" is none of: %s", what,
 			   word->text, known);
+}
+
+int config_yes_no(const struct config_block *block, const char *what, bool *ret)
+{
+	static const char *const words[] = { "no", "yes", NULL };
+	unsigned int choice = *ret;
+	int r;
+
+	r = config_choice(block->reader, config_block_word(block, what, 0), what, words,
+			  &choice);
+	*ret = choice == 1;
+	return r;
 }
 
 /* An account's name: present in the system's database or not is asked when natd starts.
@@ -62,10 +71,12 @@ int config_take_top(const struct config_block *block)
 		r = take_account(block->reader, config_block_word(block, "group", 0),
 				 "group", config->group);
 	if (r == 0)
-		r = take_choice(block->reader,
-				config_block_word(block, "table-protection", 0),
-				"table-protection", words, &protection);
+		r = config_choice(block->reader,
+				  config_block_word(block, "table-protection", 0),
+				  "table-protection", words, &protection);
 	config->options.protection = (enum protection)protection;
+	if (r == 0)
+		r = config_yes_no(block, "accounting", &config->accounting);
 	return r;
 }
 
@@ -128,9 +139,7 @@ static int take_interface(const struct config_block *block,
 	return 0;
 }
 
-/* Is this the second block of its kind? Else remember where it stands. */
-static int take_block(const struct config_block *block, const char *name,
-		      unsigned int *line)
+int config_once(const struct config_block *block, const char *name, unsigned int *line)
 {
 	if (*line)
 		return config_flaw(block->reader, block->line,
@@ -167,7 +176,7 @@ int config_take_wan(const struct config_block *block)
 	const struct config_word *word;
 	int r;
 
-	r = take_block(block, "wan", &reader->wan_line);
+	r = config_once(block, "wan", &reader->wan_line);
 	for (unsigned int i = 0;
 	     r == 0 && (word = config_block_word(block, "interfaces", i)); i++)
 		r = take_interface(block, word, o->wan, reader->wan_lines, &o->n_wan,
@@ -189,14 +198,14 @@ int config_take_lan(const struct config_block *block)
 	const struct config_word *word;
 	int r;
 
-	r = take_block(block, "lan", &reader->lan_line);
+	r = config_once(block, "lan", &reader->lan_line);
 	for (unsigned int i = 0;
 	     r == 0 && (word = config_block_word(block, "interfaces", i)); i++)
 		r = take_interface(block, word, o->lan, reader->lan_lines, &o->n_lan,
 				   RULESET_LANS_MAX);
 	if (r == 0)
-		r = take_choice(reader, config_block_word(block, "masquerade6", 0),
-				"masquerade6", words, &masquerade6);
+		r = config_choice(reader, config_block_word(block, "masquerade6", 0),
+				  "masquerade6", words, &masquerade6);
 	reader->config->masquerade6 = (enum masquerade6)masquerade6;
 	return r;
 }
@@ -228,7 +237,7 @@ static int take_open(struct config_reader *reader, const struct config_word *wor
 {
 	size_t len = strcspn(word->text, " \t");
 	const char *port_text = word->text + len + strspn(word->text + len, " \t");
-	char protocols_text[16] = "";
+	char protocols_text[PROTOCOLS_STRLEN] = "";
 	uint8_t protocols;
 	uint16_t port;
 	int r = 0;
@@ -247,10 +256,9 @@ static int take_open(struct config_reader *reader, const struct config_word *wor
 			"open = \"%.64s\": \"%.64s\" is no port; a port is 1 to "
 			"65535",
 			word->text, port_text);
-	if (protocols & PROTOCOL_BIT_TCP)
-		r = add_open(reader, word->line, IPPROTO_TCP, port);
-	if (r == 0 && protocols & PROTOCOL_BIT_UDP)
-		r = add_open(reader, word->line, IPPROTO_UDP, port);
+	for (unsigned int i = 0; i < PROTOCOL_COUNT && r == 0; i++)
+		if (protocols & 1u << i)
+			r = add_open(reader, word->line, protocol_at(i), port);
 	return r;
 }
 
@@ -262,10 +270,10 @@ int config_take_firewall(const struct config_block *block)
 	unsigned int input = 0;
 	int r;
 
-	r = take_block(block, "firewall", &reader->firewall_line);
+	r = config_once(block, "firewall", &reader->firewall_line);
 	if (r == 0)
-		r = take_choice(reader, config_block_word(block, "input", 0), "input",
-				words, &input);
+		r = config_choice(reader, config_block_word(block, "input", 0), "input",
+				  words, &input);
 	reader->config->options.input_drop = input == 1;
 	for (unsigned int i = 0; r == 0 && (word = config_block_word(block, "open", i));
 	     i++)

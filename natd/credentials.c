@@ -82,37 +82,52 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_n)
 	return r;
 }
 
-static bool has_group(const gid_t *groups, size_t n, gid_t group)
+/* The primary group may or may not be among the supplementary ones: it is put in front.
+ * What the namespace does not know is nobody's in particular. */
+static int take_groups(int fd, gid_t primary, gid_t stranger, struct credentials *ret)
 {
+	gid_t *groups = NULL, *all;
+	size_t n = 0;
+	int r;
+
+	r = read_groups(fd, &groups, &n);
+	if (r < 0)
+		return r;
+	all = reallocarray(NULL, n + 1, sizeof(*all));
+	if (!all) {
+		free(groups);
+		return -ENOMEM;
+	}
+	ret->groups = all;
+	if (primary != stranger)
+		all[ret->n_groups++] = primary;
 	for (size_t i = 0; i < n; i++)
-		if (groups[i] == group)
-			return true;
-	return false;
+		if (groups[i] != stranger)
+			all[ret->n_groups++] = groups[i];
+	free(groups);
+	return 0;
 }
 
 int credentials_read(int fd, gid_t group, const struct strangers *strangers,
 		     struct credentials *ret)
 {
+	struct credentials credentials = { 0 };
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
-	gid_t *groups = NULL;
-	size_t n = 0;
 	int r;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return -errno;
 	if (peer.uid == (uid_t)-1)
 		return -ENOTCONN;
-	r = read_groups(fd, &groups, &n);
+	r = take_groups(fd, peer.gid, strangers->gid, &credentials);
 	if (r < 0)
 		return r;
-	*ret = (struct credentials){
-		.pid = peer.pid,
-		.uid = peer.uid,
-		.known = peer.uid != strangers->uid,
-		.member = group != (gid_t)-1 && group != strangers->gid &&
-			  (peer.gid == group || has_group(groups, n, group)),
-	};
-	free(groups);
+	credentials.pid = peer.pid;
+	credentials.uid = peer.uid;
+	credentials.known = peer.uid != strangers->uid;
+	credentials.member =
+		group != (gid_t)-1 && credentials_has_group(&credentials, group);
+	*ret = credentials;
 	return 0;
 }

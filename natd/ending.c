@@ -1,380 +1,385 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Theory of operation
+ *
+ * A look reads the connection tracker, judges each entry (ending_judge.c), and keeps
+ * those that are to end; when all is read, it ends them, a batch at a time: barred first,
+ * then deleted. It can be taken in pieces, so that other work goes on in between.
+ */
+
 #include "natd/ending.h"
 
 #include <errno.h>
-#include <linux/netfilter/nf_conntrack_common.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/cleanup.h"
+#include "natd/ending_private.h"
 #include "natd/kill_point.h"
 
 /* a dump that was torn is begun again this often */
 #define DUMP_TRIES 3
+/* ended with one transaction of ended4/ended6 */
+#define BATCH_MAX 512
 
-int ending_add(struct ending *ending, uint8_t protocol, const struct endpoint *external,
-	       uint32_t *count)
-{
-	if (ending->n == ending->room) {
-		size_t room = ending->room ? ending->room * 2 : 16;
-		struct ending_key *keys;
-
-		keys = reallocarray(ending->keys, room, sizeof(*keys));
-		if (!keys)
-			return -ENOMEM;
-		ending->keys = keys;
-		ending->room = room;
-	}
-	ending->keys[ending->n++] = (struct ending_key){
-		.external = *external,
-		.protocol = protocol,
-		.count = count,
-	};
-	return 0;
-}
-
-struct owed {
-	struct ending *ending;
-	int error;
-};
-
-static void add_owed(void *userdata, uint8_t protocol, const struct endpoint *external)
-{
-	struct owed *owed = userdata;
-
-	if (owed->error == 0)
-		owed->error = ending_add(owed->ending, protocol, external, NULL);
-}
-
-int ending_add_owed(struct ending *ending, struct store *store)
-{
-	struct owed owed = { .ending = ending };
-	int r = store_endings(store, add_owed, &owed);
-
-	return r < 0 ? r : owed.error;
-}
-
-void ending_done(struct ending *ending)
-{
-	free(ending->keys);
-	*ending = (struct ending){ 0 };
-}
-
-static int compare_keys(const void *left, const void *right)
-{
-	const struct ending_key *a = left, *b = right;
-
-	if (a->protocol != b->protocol)
-		return a->protocol < b->protocol ? -1 : 1;
-	if (a->external.port != b->external.port)
-		return a->external.port < b->external.port ? -1 : 1;
-	return memcmp(&a->external.addr, &b->external.addr, sizeof(a->external.addr));
-}
-
-static const struct ending_key *find_key(const struct ending *ending, uint8_t protocol,
-					 const struct in6_addr *addr, uint16_t port)
-{
-	const struct ending_key wanted = {
-		.external = { .addr = *addr, .port = port },
-		.protocol = protocol,
-	};
-
-	if (!ending->n)
-		return NULL;
-	return bsearch(&wanted, ending->keys, ending->n, sizeof(wanted), compare_keys);
-}
-
-/* What one dump collects; entries are ended after it, not while it runs. */
-struct harvest {
-	const struct engine_parts *parts;
-	const struct ending *ending;
-	const struct address_list *lost;
-	struct address_list wan;
-	bool everywhere;
-	struct connection *stale;
-	uint32_t **counts; /* beside @stale */
-	size_t n, room;
-};
-
-static int collect(struct harvest *h, const struct connection *c, uint32_t *count)
-{
-	if (h->n == h->room) {
-		size_t room = h->room ? h->room * 2 : 64;
-		struct connection *stale;
-		uint32_t **counts;
-
-		stale = reallocarray(h->stale, room, sizeof(*stale));
-		if (!stale)
-			return -ENOMEM;
-		h->stale = stale;
-		counts = reallocarray(h->counts, room, sizeof(*counts));
-		if (!counts)
-			return -ENOMEM;
-		h->counts = counts;
-		h->room = room;
-	}
-	h->stale[h->n] = *c;
-	h->counts[h->n++] = count;
-	return 0;
-}
-
-static bool is_translated(const struct connection *c)
-{
-	return c->status & IPS_DST_NAT;
-}
-
-static uint8_t *loose_byte(struct ending_memory *memory, uint8_t protocol, uint16_t port)
-{
-	return &memory->loose[protocol == IPPROTO_UDP][port / 8];
-}
-
-static void note_loose(struct harvest *h, const struct connection *c)
-{
-	if (h->parts->memory)
-		*loose_byte(h->parts->memory, c->protocol, c->orig_dst.port) |=
-			(uint8_t)(1 << c->orig_dst.port % 8);
-}
-
-/* Towards a WAN address of ours: judged by what the table says of that port. */
-static int judge_forward(struct harvest *h, const struct connection *c)
-{
-	const struct in6_addr *any =
-		address_is_ipv4(&c->orig_dst.addr) ? &address_any4 : &address_any6;
-	const struct ending_key *key =
-		find_key(h->ending, c->protocol, any, c->orig_dst.port);
-	const struct mapping *m;
-
-	m = connection_mapping(h->parts->table, &h->wan, c);
-	if (m && connection_follows(c, m))
-		return 0;
-	if ((key || h->everywhere) && (m || (key && is_translated(c))))
-		return collect(h, c, key ? key->count : NULL);
-	note_loose(h, c);
-	return 0;
-}
-
-/*
- * Towards a host of ours under its own address. An entry does not tell by which interface
- * it came; where an answer would go does, and spares what comes from another LAN or a
- * VPN.
+/**
+ * struct ending_look
+ * @judge:   called for each entry
+ * @bar:     what came to a host of ours is kept from being made again
+ * @both:    and what comes there, since the mapping still lets it in
+ * @tries:   dumps begun
+ * @begun:   one is under way
+ * @read:    all is read; @error: what the last dump ended with
+ * @at:      of the harvest: ended up to here
+ * @failed:  the first fault of an ending
+ * @found:   what will be remembered; @whole: may it?
  */
-static int judge_pinhole(struct harvest *h, const struct connection *c)
-{
-	const struct ending_key *key =
-		find_key(h->ending, c->protocol, &c->orig_dst.addr, c->orig_dst.port);
+struct ending_look {
+	struct harvest harvest;
+	conntrack_entry judge;
+	bool bar, both;
+	unsigned int tries;
+	bool begun, read;
+	int error, failed;
+	size_t at, ended;
+	struct ending_memory found;
+	bool whole;
+};
 
-	if (!key || connection_mapping(h->parts->table, &h->wan, c))
+DEFINE_CLEANUP(ending_free, struct ending_look *)
+
+/* ------------------------------------------------------------------ ending them */
+
+/* What is barred is what a connection's reply source sends to where it came from. */
+static struct connection turned_round(const struct connection *c)
+{
+	return (struct connection){
+		.protocol = c->protocol,
+		.reply_src = c->orig_src,
+		.orig_src = c->orig_dst,
+	};
+}
+
+static int bar_return(struct ending_look *look, const struct stale *stale, size_t n)
+{
+	struct connection *barred;
+	struct ruleset_fault why;
+	size_t n_barred = 0;
+	int r;
+
+	if (!look->bar)
 		return 0;
-	if (h->parts->route_is_wan(h->parts->userdata, &c->orig_src.addr) <= 0)
-		return 0;
-	return collect(h, c, key->count);
+	barred = calloc(2 * n, sizeof(*barred));
+	if (!barred)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (stale[i].bar)
+			barred[n_barred++] = stale[i].connection;
+		/* others would meet the mapping again, as a new flow may */
+		if (look->both && stale[i].connection.protocol == IPPROTO_TCP)
+			barred[n_barred++] = turned_round(&stale[i].connection);
+	}
+	r = n_barred ? ruleset_end(look->harvest.parts->ruleset, barred, n_barred, &why)
+		     : 0;
+	free(barred);
+	return r;
 }
 
-static int judge(void *userdata, const struct connection *c)
+static void note_failure(struct ending_look *look, int r)
 {
-	struct harvest *h = userdata;
-
-	if (address_list_has(&h->wan, &c->orig_dst.addr))
-		return judge_forward(h, c);
-	if (address_is_ipv4(&c->orig_dst.addr) || is_translated(c))
-		return 0;
-	return judge_pinhole(h, c);
+	if (r < 0 && !look->failed)
+		look->failed = r;
 }
 
-static int judge_lost(void *userdata, const struct connection *c)
+static void delete_one(struct ending_look *look, const struct stale *stale)
 {
-	struct harvest *h = userdata;
-	bool masqueraded = address_list_has(h->lost, &c->reply_dst.addr) &&
-			   !address_equal(&c->reply_dst.addr, &c->orig_src.addr);
-	bool forwarded = is_translated(c) && address_list_has(h->lost, &c->orig_dst.addr);
+	size_t deleted = 0;
 
-	return masqueraded || forwarded ? collect(h, c, NULL) : 0;
+	note_failure(look, conntrack_delete(look->harvest.parts->conntrack,
+					    &stale->connection, 1, &deleted));
+	look->ended += deleted;
+	if (deleted && stale->count)
+		(*stale->count)++;
 }
 
-static bool leads_to_wan(const struct harvest *h, const struct in6_addr *addr)
+static void end_batch(struct ending_look *look)
 {
-	return h->parts->route_is_wan(h->parts->userdata, addr) > 0;
+	const struct stale *stale = look->harvest.stale + look->at;
+	size_t n = look->harvest.n - look->at;
+
+	if (n > BATCH_MAX)
+		n = BATCH_MAX;
+	/* A set that is full is no reason to let the connections live. */
+	note_failure(look, bar_return(look, stale, n));
+	KILL_POINT(KILL_BARRED);
+	for (size_t i = 0; i < n && look->failed != -ETIMEDOUT; i++)
+		delete_one(look, &stale[i]);
+	/* a kernel that does not answer is not asked again */
+	look->at = look->failed == -ETIMEDOUT ? look->harvest.n : look->at + n;
 }
 
-static bool leads_inside(const struct harvest *h, const struct in6_addr *addr)
+/* ------------------------------------------------------------ what is remembered */
+
+static bool nothing_is_stale(const struct ending *ending,
+			     const struct engine_parts *parts)
 {
-	return h->parts->route_is_wan(h->parts->userdata, addr) == 0 &&
-	       h->parts->is_local(h->parts->userdata, addr) == 0;
+	const struct ending_memory *memory = parts->memory;
+	uint64_t missed;
+
+	if (!ending->additions || !memory || !memory->known || memory->looking ||
+	    ruleset_missed(parts->ruleset, &missed) < 0 || missed != memory->missed)
+		return false;
+	for (size_t i = 0; i < ending->n; i++)
+		if (ending_is_loose(memory, &ending->keys[i]))
+			return false;
+	return true;
 }
 
-/* What others translated, or a helper expected, is theirs. */
-static bool is_bare(const struct connection *c)
+bool ending_is_needed(const struct ending *ending, const struct engine_parts *parts)
 {
-	return !(c->status & (IPS_NAT_MASK | IPS_EXPECTED));
+	return ending->n && !nothing_is_stale(ending, parts);
 }
 
-/* "forward" lets pass what has been answered: what came in while there was no such rule
- * would stay. */
-static int judge_unasked(void *userdata, const struct connection *c)
+/* Before the look, so that what comes during it counts. */
+static void memory_begin(struct ending_look *look)
 {
-	struct harvest *h = userdata;
+	struct ending_memory *memory = look->harvest.parts->memory;
 
-	if (!is_bare(c) || connection_mapping(h->parts->table, &h->wan, c) ||
-	    !leads_to_wan(h, &c->orig_src.addr) || !leads_inside(h, &c->orig_dst.addr))
-		return 0;
-	return collect(h, c, NULL);
+	if (!memory || !look->harvest.memory)
+		return;
+	look->whole =
+		ruleset_missed(look->harvest.parts->ruleset, &look->found.missed) == 0;
+	memory->known = memory->looking = true;
 }
 
-/* What is not translated with its first packet never is. */
-static int judge_untranslated(void *userdata, const struct connection *c)
+/* Who found meanwhile that nothing is known has said so. */
+static void memory_end(struct ending_look *look, bool complete)
 {
-	struct harvest *h = userdata;
+	struct ending_memory *memory = look->harvest.parts->memory;
 
-	if (!is_bare(c) || !address_is_ipv4(&c->orig_src.addr) ||
-	    address_list_has(&h->wan, &c->orig_src.addr) ||
-	    leads_to_wan(h, &c->orig_src.addr) || !leads_to_wan(h, &c->orig_dst.addr))
-		return 0;
-	return collect(h, c, NULL);
+	if (!memory || !look->harvest.memory || !memory->looking)
+		return;
+	if (memory->known && look->whole && complete) {
+		*memory = look->found;
+		memory->known = true;
+	} else {
+		memory->known = false;
+	}
+	memory->looking = false;
 }
 
-static int dump(struct harvest *h, conntrack_entry on_entry)
+/* ------------------------------------------------------------------ a look */
+
+static int look_new(const struct engine_parts *parts, conntrack_entry judge,
+		    struct ending_look **ret)
 {
+	struct ending_look *look;
+
+	look = calloc(1, sizeof(*look));
+	if (!look)
+		return -ENOMEM;
+	look->judge = judge;
+	look->harvest.parts = parts;
+	if (parts->wan_addresses)
+		look->harvest.wan = parts->wan_addresses(parts->userdata);
+	*ret = look;
+	return 0;
+}
+
+/* Return: the fault of the whole, or 0 */
+static int finish(struct ending_look *look)
+{
+	memory_end(look, look->error == 0 && look->failed == 0);
+	return look->error < 0 ? look->error : look->failed;
+}
+
+static int read_now(struct ending_look *look)
+{
+	struct harvest *h = &look->harvest;
 	int r = 0;
 
-	for (int i = 0; i < DUMP_TRIES; i++) {
+	for (look->tries = 0; look->tries < DUMP_TRIES; look->tries++) {
 		h->n = 0;
-		r = conntrack_dump(h->parts->conntrack, on_entry, h);
+		r = conntrack_dump(h->parts->conntrack, look->judge, h);
 		if (r != -EINTR && r != -ENOBUFS)
 			break;
 	}
 	return r;
 }
 
-/*
- * Only what came to one of our hosts is kept from being made again. What ended at the
- * gateway itself (a datagram that met no mapping when it came) has no inner host.
- */
-static int bar_return(struct harvest *h)
+/* All at once. @ret_ended: written always */
+static int run(struct ending_look *look, size_t *ret_ended)
 {
-	struct connection *barred;
-	struct ruleset_fault why;
-	size_t n = 0;
+	look->error = read_now(look);
+	while (look->at < look->harvest.n)
+		end_batch(look);
+	*ret_ended = look->ended;
+	return finish(look);
+}
+
+int ending_begin(struct ending *ending, const struct engine_parts *parts, bool everywhere,
+		 struct ending_look **ret)
+{
+	struct ending_look *look;
 	int r;
 
-	if (!h->n)
-		return 0;
-	barred = calloc(h->n, sizeof(*barred));
-	if (!barred)
-		return -ENOMEM;
-	for (size_t i = 0; i < h->n; i++)
-		if (!address_list_has(&h->wan, &h->stale[i].reply_src.addr))
-			barred[n++] = h->stale[i];
-	r = n ? ruleset_end(h->parts->ruleset, barred, n, &why) : 0;
-	free(barred);
-	return r;
-}
-
-static int end_harvest(struct harvest *h, bool bar, size_t *ret_ended)
-{
-	int barred = bar ? bar_return(h) : 0;
-	int r = 0;
-
-	KILL_POINT(KILL_BARRED);
-	/* A set that is full is no reason to let the connections live. */
-	for (size_t i = 0; i < h->n; i++) {
-		size_t deleted = 0;
-		int one;
-
-		one = conntrack_delete(h->parts->conntrack, &h->stale[i], 1, &deleted);
-		if (one < 0 && !r)
-			r = one;
-		*ret_ended += deleted;
-		if (deleted && h->counts[i])
-			(*h->counts[i])++;
+	r = look_new(parts, ending_judge, &look);
+	if (r < 0)
+		return r;
+	if (ending) {
+		ending_sort(ending);
+		look->harvest.memory = &look->found;
 	}
-	free(h->stale);
-	free(h->counts);
-	return r ? r : barred;
-}
-
-/* ------------------------------------------------------------ what is remembered */
-
-static bool is_loose(struct ending_memory *memory, const struct ending_key *key)
-{
-	return *loose_byte(memory, key->protocol, key->external.port) &
-	       1 << key->external.port % 8;
-}
-
-static bool nothing_is_stale(const struct ending *ending,
-			     const struct engine_parts *parts)
-{
-	struct ending_memory *memory = parts->memory;
-	uint64_t missed;
-
-	if (!ending->additions || !memory || !memory->known ||
-	    ruleset_missed(parts->ruleset, &missed) < 0 || missed != memory->missed)
-		return false;
-	for (size_t i = 0; i < ending->n; i++)
-		if (is_loose(memory, &ending->keys[i]))
-			return false;
-	return true;
-}
-
-/* Before the look, so that what comes during it counts. Return: may it be remembered? */
-static bool memory_begin(const struct engine_parts *parts)
-{
-	struct ending_memory *memory = parts->memory;
-
-	if (!memory)
-		return false;
-	*memory = (struct ending_memory){ 0 };
-	return ruleset_missed(parts->ruleset, &memory->missed) == 0;
+	look->harvest.ending = ending;
+	look->harvest.everywhere = everywhere || !ending;
+	look->bar = true;
+	memory_begin(look);
+	*ret = look;
+	return 0;
 }
 
 int ending_run(struct ending *ending, const struct engine_parts *parts, bool everywhere,
 	       size_t *ret_ended)
 {
-	struct harvest h = {
-		.parts = parts,
-		.ending = ending,
-		.wan = parts->wan_addresses(parts->userdata),
-		.everywhere = everywhere,
-	};
-	bool whole;
-	int r, ended;
+	CLEANUP(ending_free) struct ending_look *look = NULL;
+	int r;
 
 	*ret_ended = 0;
-	if (!everywhere && (!ending->n || nothing_is_stale(ending, parts)))
+	if (!everywhere && !ending_is_needed(ending, parts))
 		return 0;
-	if (ending->n)
-		qsort(ending->keys, ending->n, sizeof(*ending->keys), compare_keys);
-	whole = memory_begin(parts);
-	r = dump(&h, judge);
-	ended = end_harvest(&h, true, ret_ended);
-	if (parts->memory)
-		parts->memory->known = whole && r == 0 && ended == 0;
-	return r < 0 ? r : ended;
+	r = ending_begin(ending, parts, everywhere, &look);
+	return r < 0 ? r : run(look, ret_ended);
+}
+
+/* ------------------------------------------------------------------ in pieces */
+
+static int begin_dump(struct ending_look *look)
+{
+	int r;
+
+	look->harvest.n = 0;
+	look->tries++;
+	r = conntrack_begin(look->harvest.parts->conntrack);
+	look->begun = r == 0;
+	return r == 0 ? CONNTRACK_MORE : r;
+}
+
+static int read_some(struct ending_look *look, uint64_t usec)
+{
+	struct conntrack *ct = look->harvest.parts->conntrack;
+	int r;
+
+	r = look->begun ? 0 : begin_dump(look);
+	if (r >= 0)
+		r = conntrack_step(ct, usec, look->judge, &look->harvest);
+	if (r > 0)
+		return r;
+	look->begun = false;
+	if ((r == -EINTR || r == -ENOBUFS) && look->tries < DUMP_TRIES)
+		return CONNTRACK_MORE;
+	look->read = true;
+	look->error = r;
+	return 0;
+}
+
+int ending_step(struct ending_look *look, uint64_t usec)
+{
+	const struct engine_parts *parts = look->harvest.parts;
+	int r;
+
+	/* what was borrowed is good until the loop goes on */
+	look->harvest.wan = parts->wan_addresses(parts->userdata);
+
+	if (!look->read) {
+		r = read_some(look, usec);
+		if (r > 0)
+			return r;
+		/* few are ended at once */
+		if (look->harvest.n > BATCH_MAX)
+			return CONNTRACK_MORE;
+	}
+	if (look->at < look->harvest.n)
+		end_batch(look);
+	return look->at < look->harvest.n ? CONNTRACK_MORE : finish(look);
+}
+
+size_t ending_ended(const struct ending_look *look)
+{
+	return look->ended;
+}
+
+void ending_free(struct ending_look *look)
+{
+	if (!look)
+		return;
+	if (look->begun)
+		conntrack_give_up(look->harvest.parts->conntrack);
+	memory_end(look, false); /* finish() has done it where it was called */
+	free(look->harvest.stale);
+	free(look);
+}
+
+/* ------------------------------------------------------------ for other reasons */
+
+int ending_kill(const struct engine_parts *parts, const struct connection *connections,
+		size_t n, size_t *ret_ended)
+{
+	CLEANUP(ending_free) struct ending_look *look = NULL;
+	struct harvest *h;
+	int r;
+
+	*ret_ended = 0;
+	r = look_new(parts, NULL, &look);
+	if (r < 0)
+		return r;
+	h = &look->harvest;
+	h->stale = calloc(n + 1, sizeof(*h->stale));
+	if (!h->stale)
+		return -ENOMEM;
+	for (h->n = 0; h->n < n; h->n++)
+		h->stale[h->n] = (struct stale){
+			.connection = connections[h->n],
+			.bar = !address_list_has(&h->wan,
+						 &connections[h->n].reply_src.addr),
+		};
+	look->bar = look->both = true;
+	while (look->at < h->n)
+		end_batch(look);
+	*ret_ended = look->ended;
+	return look->failed;
 }
 
 int ending_of_address(const struct engine_parts *parts, const struct address_list *lost,
 		      size_t *ret_ended)
 {
-	struct harvest h = { .parts = parts, .lost = lost };
-	int r, ended;
+	CLEANUP(ending_free) struct ending_look *look = NULL;
+	int r;
 
 	*ret_ended = 0;
-	r = dump(&h, judge_lost);
-	ended = end_harvest(&h, false, ret_ended);
-	return r < 0 ? r : ended;
+	r = look_new(parts, ending_judge_lost, &look);
+	if (r < 0)
+		return r;
+	look->harvest.lost = lost;
+	return run(look, ret_ended);
 }
 
-static int end_judged(const struct engine_parts *parts, conntrack_entry judge_one,
-		      bool bar, size_t *ret_ended)
+static int end_judged(const struct engine_parts *parts, conntrack_entry judge, bool bar,
+		      size_t *ret_ended)
 {
-	struct harvest h = {
-		.parts = parts,
-		.wan = parts->wan_addresses(parts->userdata),
-	};
-	int r, ended;
+	CLEANUP(ending_free) struct ending_look *look = NULL;
+	size_t ended = 0;
+	int r;
 
-	r = dump(&h, judge_one);
-	ended = end_harvest(&h, bar, ret_ended);
-	return r < 0 ? r : ended;
+	r = look_new(parts, judge, &look);
+	if (r < 0)
+		return r;
+	look->bar = bar;
+	r = run(look, &ended);
+	*ret_ended += ended;
+	return r;
 }
 
 int ending_of_unruled(const struct engine_parts *parts, size_t *ret_ended)
@@ -382,7 +387,7 @@ int ending_of_unruled(const struct engine_parts *parts, size_t *ret_ended)
 	int r, other;
 
 	*ret_ended = 0;
-	r = end_judged(parts, judge_unasked, true, ret_ended);
-	other = end_judged(parts, judge_untranslated, false, ret_ended);
+	r = end_judged(parts, ending_judge_unasked, true, ret_ended);
+	other = end_judged(parts, ending_judge_untranslated, false, ret_ended);
 	return r < 0 ? r : other;
 }

@@ -21,25 +21,9 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/ending.h"
+#include "natd/engine_private.h"
 #include "natd/kill_point.h"
 #include "natd/log.h"
-
-struct request {
-	struct request *next;
-	struct change_list list;
-	engine_answer done;
-	void *userdata;
-};
-
-struct engine {
-	struct engine_parts parts;
-	sd_event_source *turn;
-	struct request *first, **last;
-	struct plan *undecided; /* its commit's outcome is unknown */
-	uint64_t undecided_sequence;
-	bool strayed; /* the kernel holds what was taken back, and could not be told */
-};
 
 DEFINE_CLEANUP(plan_free, struct plan *)
 
@@ -70,6 +54,11 @@ int engine_new(const struct engine_parts *parts, struct engine **ret)
 			return r;
 		}
 	}
+	r = endings_open(e);
+	if (r < 0) {
+		engine_free(e);
+		return r;
+	}
 	*ret = e;
 	return 0;
 }
@@ -94,34 +83,49 @@ struct tally {
 };
 
 /*
- * The requests are freed; their plan lives on with the caller. @pending: connections that
- * it made stale may go on. Without memory nobody knows whose.
+ * The requests are freed; their plan lives on with the caller. Connections that they made
+ * stale may go on where that is pending: without memory nobody knows whose.
  */
-static void answer_plan(struct request **requests, size_t n, const struct plan *plan,
-			bool pending)
+static void answer_plan(const struct turn *turn, const struct plan *plan)
 {
 	struct tally *tallies;
 
-	tallies = calloc(n, sizeof(*tallies));
-	for (size_t i = 0; tallies && i < plan_size(plan); i++) {
+	tallies = calloc(turn->n + 1, sizeof(*tallies));
+	for (size_t i = 0; tallies && turn->n && i < plan_size(plan); i++) {
 		const struct effect *effect = plan_effect_at(plan, i);
 
 		tallies[effect->request].effects++;
 		tallies[effect->request].ended += effect->ended;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < turn->n; i++) {
 		const struct answer answer = {
 			.plan = plan,
-			.changes = &requests[i]->list,
+			.changes = &turn->requests[i]->list,
 			.request = i,
 			.ended = tallies ? tallies[i].ended : 0,
-			.pending = pending && (!tallies || tallies[i].effects),
+			.pending = turn->pending && (!tallies || tallies[i].effects),
 		};
 
-		requests[i]->done(requests[i]->userdata, &answer);
-		request_free(requests[i]);
+		turn->requests[i]->done(turn->requests[i]->userdata, &answer);
+		request_free(turn->requests[i]);
 	}
 	free(tallies);
+}
+
+void engine_finish(struct engine *e, struct turn *turn)
+{
+	if (plan_size(turn->plan)) {
+		KILL_POINT(KILL_ENDED);
+		if (e->parts.committed)
+			e->parts.committed(e->parts.userdata, turn->plan);
+	}
+	answer_plan(turn, turn->plan);
+	KILL_POINT(KILL_ANSWERED);
+	plan_free(turn->plan);
+	free(turn->requests);
+	*turn = (struct turn){ 0 };
+	if (e->first && e->turn)
+		sd_event_source_set_enabled(e->turn, SD_EVENT_ONESHOT);
 }
 
 void engine_free(struct engine *e)
@@ -130,6 +134,7 @@ void engine_free(struct engine *e)
 
 	if (!e)
 		return;
+	endings_close(e);
 	problem_set(&stopping, VERDICT_FAULT, "Ask again when natd runs.",
 		    "natd is stopping; nothing has changed.");
 	while (e->first) {
@@ -170,44 +175,6 @@ bool engine_is_stuck(const struct engine *e)
 	return e->undecided;
 }
 
-static int add_keys(struct ending *ending, struct plan *plan)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < plan_size(plan) && r == 0; i++) {
-		struct effect *effect = plan_effect(plan, i);
-
-		ending->additions &= effect->kind == CHANGE_ADD;
-		r = ending_add(ending, effect->mapping->protocol,
-			       &effect->mapping->external, &effect->ended);
-	}
-	return r;
-}
-
-/* What could not be ended with an earlier change is tried again with this one. */
-static void end_connections(struct engine *e, struct plan *plan)
-{
-	bool owed = e->parts.endings_owed;
-	struct ending ending = { .additions = !owed };
-	size_t ended;
-	int r;
-
-	r = add_keys(&ending, plan);
-	if (r == 0 && owed)
-		r = ending_add_owed(&ending, e->parts.store);
-	if (r == 0)
-		r = ending_run(&ending, &e->parts, owed, &ended);
-	e->parts.endings_owed = r < 0;
-	if (r == 0)
-		store_endings_done(e->parts.store);
-	else
-		log_warning(
-			"Connections of changed mappings may go on: %s. It is tried again "
-			"with the next change, and by natctl resync.",
-			strerror(-r));
-	ending_done(&ending);
-}
-
 static void take_kernel_back(struct engine *e)
 {
 	struct ruleset_fault why = { "" };
@@ -222,29 +189,28 @@ static void take_kernel_back(struct engine *e)
 			why.text, strerror(-r));
 }
 
-static void commit(struct engine *e, struct plan *plan)
+/* Takes the turn over; it is finished now or later. */
+static void commit(struct engine *e, struct turn *turn)
 {
 	KILL_POINT(KILL_STORE_COMMITTED);
-	table_commit(e->parts.table, plan);
+	table_commit(e->parts.table, turn->plan);
 	KILL_POINT(KILL_TABLE_COMMITTED);
-	end_connections(e, plan);
-	KILL_POINT(KILL_ENDED);
-	if (e->parts.committed)
-		e->parts.committed(e->parts.userdata, plan);
+	endings_begin(e, turn);
 }
 
 /* The store can be read again: what became of the commit whose outcome was unknown? */
 static void decide(struct engine *e)
 {
-	struct plan *plan = TAKE(e->undecided);
+	struct turn turn = { .plan = TAKE(e->undecided) };
 	bool happened = store_sequence(e->parts.store) == e->undecided_sequence;
 
 	log_notice(
 		"The store can be read again: the change whose outcome was unknown %s.",
 		happened ? "happened" : "did not happen");
 	if (happened)
-		commit(e, plan);
-	plan_free(plan);
+		commit(e, &turn);
+	else
+		plan_free(turn.plan);
 	take_kernel_back(e);
 }
 
@@ -355,70 +321,122 @@ static int make_durable(struct engine *e, struct plan **plan, struct problem *wh
 
 static int check_size(const struct plan *plan, struct problem *why)
 {
-	if (plan_size(plan) <= RULESET_ELEMENTS_MAX)
+	const size_t elements = plan_slots(plan);
+
+	if (elements <= RULESET_ELEMENTS_MAX)
 		return 0;
 	problem_set(why, VERDICT_TOO_LARGE, "Ask for it in several requests.",
-		    "The request makes %zu changes; one transaction holds %d.",
-		    plan_size(plan), RULESET_ELEMENTS_MAX);
+		    "The request asks for %zu ports; one transaction holds %d.", elements,
+		    RULESET_ELEMENTS_MAX);
 	return -EREMOTEIO;
 }
 
-/*
- * Return: 0, and all requests are answered and freed; else the fault in @why, and none.
- */
-static int serve(struct engine *e, struct request **requests, size_t n,
-		 struct problem *why)
+static int stage(struct engine *e, struct request **requests, size_t n, struct plan **ret)
 {
-	CLEANUP(plan_free) struct plan *plan = NULL;
 	struct change_list *lists;
+	struct conditions at;
+	uint8_t listeners = 0;
 	int r;
 
 	lists = calloc(n, sizeof(*lists));
 	if (!lists)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		lists[i] = requests[i]->list;
-	r = table_stage(e->parts.table, lists, n, &plan);
+		for (size_t k = 0; k < lists[i].n; k++)
+			listeners |= change_takes_ports(&lists[i].changes[k]);
+	}
+	e->parts.conditions(e->parts.userdata, listeners, &at);
+	r = table_stage(e->parts.table, lists, n, &at, ret);
 	free(lists);
+	return r;
+}
+
+/*
+ * Return: 0, and all requests are answered and freed, or will be, and @requests is taken
+ * over; else the fault in @why, and nothing is.
+ */
+static int serve(struct engine *e, struct request **requests, size_t n,
+		 struct problem *why)
+{
+	CLEANUP(plan_free) struct plan *plan = NULL;
+	struct turn turn = { .requests = requests, .n = n };
+	int r;
+
+	r = stage(e, requests, n, &plan);
 	if (r < 0)
 		return r;
-	if (plan_size(plan)) {
-		KILL_POINT(KILL_STAGED);
-		r = check_size(plan, why);
-		if (r == 0)
-			r = make_durable(e, &plan, why);
-		if (r == -EIO) {
-			plan_free(TAKE(plan));
-			take_kernel_back(e);
-		}
-		if (r < 0)
-			return r;
-		commit(e, plan);
+	/* one alone is not tried again; a long one would be in memory twice */
+	if (n == 1 && !plan_refused(plan, 0))
+		change_list_forget(&requests[0]->list);
+	if (!plan_size(plan)) {
+		turn.plan = TAKE(plan);
+		engine_finish(e, &turn);
+		return 0;
 	}
-	answer_plan(requests, n, plan, plan_size(plan) && e->parts.endings_owed);
-	KILL_POINT(KILL_ANSWERED);
+	KILL_POINT(KILL_STAGED);
+	r = check_size(plan, why);
+	if (r == 0)
+		r = make_durable(e, &plan, why);
+	if (r == -EIO) {
+		plan_free(TAKE(plan));
+		take_kernel_back(e);
+	}
+	if (r < 0)
+		return r;
+	turn.plan = TAKE(plan);
+	commit(e, &turn);
 	return 0;
 }
 
-static void serve_one(struct engine *e, struct request *request)
+static int serve_alone(struct engine *e, struct request *request, struct problem *why)
+{
+	struct request **one = malloc(sizeof(*one));
+	int r = -ENOMEM;
+
+	if (one) {
+		*one = request;
+		r = serve(e, one, 1, why);
+	}
+	if (r < 0)
+		free(one);
+	return r;
+}
+
+/* Return: false: it is to wait, since connections of one before it are being ended */
+static bool serve_one(struct engine *e, struct request *request)
 {
 	struct problem why;
 
+	if (endings_are_open(e))
+		return false;
 	problem_set(&why, VERDICT_FAULT, "Try again; natd's log says more.",
 		    "There is no memory. Nothing has changed.");
 	if (e->undecided)
 		problem_set(
 			&why, VERDICT_BUSY, "Mend the disk that holds natd's state.",
 			"The store cannot be read; no changes are taken until it can.");
-	else if (serve(e, &request, 1, &why) == 0)
-		return;
+	else if (serve_alone(e, request, &why) == 0)
+		return true;
 	log_debug("A request failed: %s", why.detail);
 	answer_fault(request, &why);
+	return true;
+}
+
+/* To the head of the queue, in their order. */
+static void put_back(struct engine *e, struct request **requests, size_t n)
+{
+	for (; n > 0; n--) {
+		requests[n - 1]->next = e->first;
+		if (!e->first)
+			e->last = &requests[n - 1]->next;
+		e->first = requests[n - 1];
+	}
 }
 
 /*
  * All at once; where the kernel refuses the whole, or it is too large, one by one, so
- * that one request's fault is not another's.
+ * that one request's fault is not another's. Takes @requests over.
  */
 static void serve_all(struct engine *e, struct request **requests, size_t n)
 {
@@ -431,42 +449,50 @@ static void serve_all(struct engine *e, struct request **requests, size_t n)
 	if (r == 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (r == -EREMOTEIO)
-			serve_one(e, requests[i]);
-		else
+		if (r != -EREMOTEIO) {
 			answer_fault(requests[i], &why);
+		} else if (!serve_one(e, requests[i])) {
+			put_back(e, requests + i, n - i);
+			break;
+		}
 	}
+	free(requests);
 }
 
-static struct request *take_all(struct engine *e)
+static struct request *take_first(struct engine *e)
 {
-	struct request *first = TAKE(e->first);
+	struct request *first = e->first;
 
-	e->last = &e->first;
+	e->first = first->next;
+	if (!e->first)
+		e->last = &e->first;
 	return first;
 }
 
-void engine_turn(struct engine *e)
+static void serve_waiting(struct engine *e)
 {
 	struct request **requests, *request;
 	size_t n = 0;
 
-	if (e->undecided && store_reopen(e->parts.store) == 0)
-		decide(e);
 	for (request = e->first; request; request = request->next)
 		n++;
-	if (!n)
-		return;
-	requests = calloc(n, sizeof(*requests));
-	n = 0;
-	for (struct request *next, *at = take_all(e); at; at = next) {
-		next = at->next;
-		if (requests)
-			requests[n++] = at;
-		else
-			serve_one(e, at);
-	}
-	if (requests)
+	requests = n ? calloc(n, sizeof(*requests)) : NULL;
+	if (requests) {
+		for (size_t i = 0; i < n; i++)
+			requests[i] = take_first(e);
 		serve_all(e, requests, n);
-	free(requests);
+		return;
+	}
+	while (e->first && !endings_are_open(e))
+		(void)serve_one(e, take_first(e));
+}
+
+void engine_turn(struct engine *e)
+{
+	if (endings_are_open(e))
+		return;
+	if (e->undecided && store_reopen(e->parts.store) == 0)
+		decide(e);
+	if (!endings_are_open(e))
+		serve_waiting(e);
 }

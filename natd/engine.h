@@ -13,10 +13,16 @@
  *	store commit				only now is it so
  *	table_commit()				cannot fail
  *	stale connections ended, events, answers
+ *
+ * Ending connections takes as many turns of the loop as it needs: others are served
+ * meanwhile, and changes wait. Where the kernel is busy, or it takes too long, the answer
+ * says so and it is tried again, by a timer and with the next change.
  */
 
 #include <systemd/sd-event.h>
 
+#include "core/conditions.h"
+#include "core/snat.h"
 #include "core/table.h"
 #include "natd/store.h"
 #include "rules/conntrack.h"
@@ -36,7 +42,8 @@ struct engine;
  * @problem: NULL, or the fault: VERDICT_FAULT (nothing has changed), VERDICT_UNKNOWN,
  *           VERDICT_BUSY. A refusal is not here but in the plan
  * @plan:    NULL with @problem; else plan_refused(), plan_results() for @request
- * @changes: with @plan: what was asked, for the sentence of a refusal
+ * @changes: with @plan: what was asked, for the sentence of a refusal; where nothing is
+ *           refused only their number may be left of them
  * @ended:   connections ended because of this request
  * @pending: ending them failed; some may go on until it is tried again
  *
@@ -55,7 +62,8 @@ typedef void (*engine_answer)(void *userdata, const struct answer *answer);
 
 /**
  * struct engine_parts - what it works on; all borrowed until engine_free()
- * @event: NULL in tests, which call engine_turn() themselves
+ * @event: NULL in tests, which call engine_turn() themselves; then all of it is done in
+ *         that call
  */
 struct engine_parts {
 	sd_event *event;
@@ -63,6 +71,12 @@ struct engine_parts {
 	struct store *store;
 	struct ruleset *ruleset;
 	struct conntrack *conntrack;
+	/* how the world is now, for table_stage(); @listeners: those of these protocols
+	 * (PROTOCOL_BIT_*) are needed. Filled in wholly; borrowed until the next call.
+	 * What cannot be read is said in the log and in status, and is "not known" */
+	void (*conditions)(void *userdata, uint8_t listeners, struct conditions *ret);
+	/* who leaves otherwise than masqueraded; borrowed until the next call */
+	const struct snat_list *(*snat)(void *userdata);
 	/* our WAN addresses, now */
 	struct address_list (*wan_addresses)(void *userdata);
 	/* would a packet to @addr leave by a WAN? 1, 0, negative errno */
@@ -97,6 +111,19 @@ int engine_submit(struct engine *engine, struct change_list *list, engine_answer
 
 /** engine_turn() - serve what waits now; what the loop calls */
 void engine_turn(struct engine *engine);
+
+/**
+ * struct engine_endings - how it stands with the connections that a change made stale
+ * @running: they are being read or ended
+ * @pending: mappings and endpoints whose connections may go on
+ * @problem: why they could not be ended; it is tried again. "" = nothing
+ */
+struct engine_endings {
+	bool running;
+	size_t pending;
+	char problem[160];
+};
+void engine_endings(const struct engine *engine, struct engine_endings *ret);
 
 /** Is the outcome of a commit unknown? Then all changes are refused as VERDICT_BUSY */
 bool engine_is_stuck(const struct engine *engine);

@@ -42,6 +42,12 @@ static const char *kind_name(enum event_kind kind)
 		return "changed";
 	case EVENT_REMOVED:
 		return "removed";
+	case EVENT_EXPIRED:
+		return "expired";
+	case EVENT_WAITING:
+		return "waiting";
+	case EVENT_ACTIVE:
+		return "active";
 	case EVENT_REFUSED:
 		return "refused";
 	case EVENT_WAN_ADDRESS:

@@ -26,6 +26,9 @@ enum event_kind {
 	EVENT_ADDED,
 	EVENT_CHANGED,
 	EVENT_REMOVED,
+	EVENT_EXPIRED,
+	EVENT_WAITING,
+	EVENT_ACTIVE,
 	EVENT_REFUSED,
 	EVENT_WAN_ADDRESS,
 	EVENT_REPAIRED,
@@ -54,7 +57,7 @@ void events_free(struct events *events); /* NULL is fine; no reader may be left 
 void events_tell(struct events *events, enum event_kind kind, json_t *payload);
 
 /** events_tell_plan() - the mappings that a committed plan added, changed and removed,
- * one event each; what a request adds and removes again is none */
+ * and whose lease ended, one event each; what a request adds and removes again is none */
 void events_tell_plan(struct events *events, const struct plan *plan);
 
 /** events_tell_refusal() - @uid, @pid: who asked; -1 and 0 = not known */

@@ -14,6 +14,10 @@
 #include "natd/log.h"
 #include "natd/sysctl.h"
 
+/* A plan that is open is decided within this, or not soon. */
+#define SETTLE_USEC	  50000
+#define SETTLE_STUCK_USEC 1000000
+
 uint64_t gateway_now(void)
 {
 	return (uint64_t)time(NULL);
@@ -39,6 +43,12 @@ const struct config *gateway_config(const struct gateway *gw)
 	return gw->config;
 }
 
+void gateway_follow(struct gateway *gw, gateway_configured configured, void *userdata)
+{
+	gw->configured = configured;
+	gw->configured_userdata = userdata;
+}
+
 void gateway_options(const struct gateway *gw, const struct config *config,
 		     struct ruleset_options *ret)
 {
@@ -58,18 +68,18 @@ void gateway_options(const struct gateway *gw, const struct config *config,
 	}
 }
 
-static void remember_extra(void *userdata, uint8_t protocol,
-			   const struct endpoint *external)
+static void remember_extra(void *userdata, const struct ruleset_slot *slot)
 {
 	/* Without memory the connections of a forward that was never promised live on. */
-	(void)ending_add(userdata, protocol, external, NULL);
+	(void)ending_add_slot(userdata, slot);
 }
 
-static struct ruleset_addresses present_addresses(const struct gateway *gw)
+static struct ruleset_addresses present_addresses(struct gateway *gw)
 {
 	struct ruleset_addresses addresses = { .wan = links_wan_addresses(gw->links) };
 
 	addresses.masquerade6 = links_masquerade6(gw->links, &addresses.n_masquerade6);
+	addresses.snat = *gateway_snat(gw);
 	return addresses;
 }
 
@@ -88,10 +98,12 @@ static void note_addresses(struct gateway *gw, const struct address_list *wan)
 static int sync_kernel(struct gateway *gw, struct ending *strays,
 		       struct ruleset_report *report, struct ruleset_fault *why)
 {
-	const struct ruleset_addresses addresses = present_addresses(gw);
+	struct ruleset_addresses addresses;
 	struct ruleset_options options;
 	int r;
 
+	gateway_settle_hosts(gw);
+	addresses = present_addresses(gw);
 	gw->memory.known = false; /* nobody knows what passed while it differed */
 	gateway_options(gw, gw->config, &options);
 	r = ruleset_sync(gw->ruleset, &options, &addresses, gw->table,
@@ -149,11 +161,12 @@ static int follow_links(struct gateway *gw)
 	struct ruleset_report report;
 	struct ruleset_options options;
 	struct ruleset_fault why = { "" };
+	size_t moved = gateway_settle_hosts(gw);
 	int r;
 
 	gateway_options(gw, gw->config, &options);
 	/* NOLINTNEXTLINE(bugprone-*,cert-*): see gateway_options() */
-	if (!memcmp(&options, &gw->options, sizeof(options)) && gw->in_force) {
+	if (!memcmp(&options, &gw->options, sizeof(options)) && gw->in_force && !moved) {
 		r = ruleset_set_addresses(gw->ruleset, &addresses, &why);
 		if (r == 0) {
 			note_addresses(gw, &addresses.wan);
@@ -175,79 +188,61 @@ static void on_links(void *userdata)
 {
 	struct gateway *gw = userdata;
 	struct in6_addr *before = TAKE(gw->wan);
+	struct standing standing;
 	size_t n = gw->n_wan;
 
 	gw->n_wan = 0;
 	gw->memory.known = false;
+	gateway_note_standing(gw, &standing);
 	if (follow_links(gw) == 0)
 		gateway_forwarding(gw);
 	gateway_end_missing(gw, before, n);
 	gateway_tell_addresses(gw);
+	gateway_tell_standing(gw, &standing);
+}
+
+static int on_settle_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct gateway *gw = userdata;
+
+	if (table_is_staged(gw->table))
+		gateway_settle_soon(gw);
+	else
+		on_links(gw);
+	return 0;
+}
+
+/* An outcome that is unknown may stay so for long. */
+void gateway_settle_soon(struct gateway *gw)
+{
+	bool stuck = gw->engine && engine_is_stuck(gw->engine);
+	uint64_t wait = stuck ? SETTLE_STUCK_USEC : SETTLE_USEC;
+	int r = 0;
+
+	if (!gw->settle_timer)
+		r = sd_event_add_time_relative(gw->event, &gw->settle_timer,
+					       CLOCK_MONOTONIC, wait, 0, on_settle_due,
+					       gw);
+	if (r < 0) {
+		log_warning("Hosts do not follow the prefixes of their LANs: %s.",
+			    strerror(-r));
+		return;
+	}
+	sd_event_source_set_time_relative(gw->settle_timer, wait);
+	sd_event_source_set_enabled(gw->settle_timer, SD_EVENT_ONESHOT);
 }
 
 /* ------------------------------------------------------------ start and end */
 
-static struct address_list wan_addresses(void *userdata)
-{
-	struct gateway *gw = userdata;
-
-	return links_wan_addresses(gw->links);
-}
-
-static int route_is_wan(void *userdata, const struct in6_addr *addr)
-{
-	struct gateway *gw = userdata;
-
-	return links_route_is_wan(gw->links, addr);
-}
-
-static int is_local(void *userdata, const struct in6_addr *addr)
-{
-	struct gateway *gw = userdata;
-
-	return links_is_local(gw->links, addr);
-}
-
-static int resync(void *userdata, struct ruleset_fault *why)
-{
-	struct ruleset_report report;
-
-	return gateway_sync(userdata, &report, why);
-}
-
-static void committed(void *userdata, const struct plan *plan)
-{
-	struct gateway *gw = userdata;
-
-	events_tell_plan(gw->events, plan);
-}
-
-struct engine_parts gateway_parts(struct gateway *gw)
-{
-	return (struct engine_parts){
-		.event = gw->event,
-		.table = gw->table,
-		.store = gw->store,
-		.ruleset = gw->ruleset,
-		.conntrack = gw->conntrack,
-		.wan_addresses = wan_addresses,
-		.route_is_wan = route_is_wan,
-		.is_local = is_local,
-		.resync = resync,
-		.committed = committed,
-		.memory = &gw->memory,
-		.endings_owed = gw->endings_owed,
-		.userdata = gw,
-	};
-}
-
 int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct problem *why)
 {
 	struct ending strays = { 0 };
+	struct standing standing;
 	struct ruleset_fault fault = { "" };
 	int r;
 
 	*report = (struct ruleset_report){ 0 };
+	gateway_note_standing(gw, &standing);
 	r = links_configure(gw->links, gw->config);
 	if (r == 0)
 		r = sync_kernel(gw, &strays, report, &fault);
@@ -260,6 +255,8 @@ int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct pro
 		problem_set(why, VERDICT_FAULT, "natd's log says more.",
 			    "The kernel refused: %s (%s).", fault.text, strerror(-r));
 	}
+	gateway_tell_addresses(gw);
+	gateway_tell_standing(gw, &standing);
 	ending_done(&strays);
 	return r;
 }
@@ -286,6 +283,8 @@ static int open_store(struct gateway *gw, const char *state, struct gateway_faul
 		r = store_load(gw->store, gw->table, &fault);
 	if (r < 0)
 		snprintf(why->text, sizeof(why->text), "%s", fault.text);
+	else
+		gateway_start_clock(gw);
 	return r;
 }
 
@@ -396,12 +395,15 @@ static int gateway_init(struct gateway *gw, const char *state, struct gateway_fa
 	if (r < 0)
 		return r;
 	gateway_forwarding(gw);
+	gateway_account(gw);
 	gateway_tell_addresses(gw);
 	gateway_scan_foreign(gw);
 	parts = gateway_parts(gw);
 	r = engine_new(&parts, &gw->engine);
 	if (r >= 0)
 		r = gateway_watch(gw);
+	if (r >= 0)
+		r = gateway_start_leases(gw);
 	return r < 0 ? fail(why, r, "the event loop") : 0;
 }
 
@@ -434,7 +436,12 @@ void gateway_close(struct gateway *gw)
 	sd_event_source_unref(gw->watch);
 	sd_event_source_unref(gw->repair_timer);
 	sd_event_source_unref(gw->catch_up);
+	sd_event_source_unref(gw->settle_timer);
+	gateway_stop_saving(gw);
 	engine_free(gw->engine);
+	leases_free(gw->leases);
+	meter_close(gw->meter);
+	sockets_close(gw->sockets);
 	links_close(gw->links);
 	conntrack_close(gw->conntrack);
 	ruleset_close(gw->ruleset);

@@ -62,6 +62,17 @@ void counts_free(struct counts *counts);
 void counts_state(const struct counts *counts, const struct mapping *m,
 		  struct mapping_state *ret);
 
+/** gateway_connection - not 0 ends the walk and is returned */
+typedef int (*gateway_connection)(void *userdata, const struct mapping *m,
+				  const struct connection *c);
+/** gateway_connections() - tell every live connection, with the mapping it goes through
+ * Return: 0, what @on_connection returned, or as conntrack_dump() */
+int gateway_connections(struct gateway *gw, gateway_connection on_connection,
+			void *userdata);
+/** gateway_end_connections() - as ending_kill() */
+int gateway_end_connections(struct gateway *gw, const struct connection *connections,
+			    size_t n, size_t *ret_ended);
+
 /** gateway_status() - the body of GET /v1/status, new reference, or NULL (no memory) */
 json_t *gateway_status(struct gateway *gw);
 
@@ -78,3 +89,8 @@ int gateway_resync(struct gateway *gw, struct ruleset_report *report,
  * Return: 0: @done will be called, maybe before this returns; -ENOMEM.
  */
 int gateway_reload(struct gateway *gw, gateway_done done, void *userdata);
+
+/** gateway_configured - another configuration is in force, gateway_config() tells it */
+typedef void (*gateway_configured)(void *userdata);
+/** gateway_follow() - call @configured from now on; NULL: nobody any more */
+void gateway_follow(struct gateway *gw, gateway_configured configured, void *userdata);

@@ -8,6 +8,9 @@
 #include "natd/ending.h"
 #include "natd/events.h"
 #include "natd/gateway.h"
+#include "natd/leases.h"
+#include "natd/sockets.h"
+#include "natd/traffic.h"
 
 #define GATEWAY_CAPACITY       65535
 #define GATEWAY_FOREIGN_MAX    32
@@ -33,10 +36,16 @@ struct gateway {
 	struct links *links;
 	struct engine *engine;
 	struct events *events;
+	struct sockets *sockets; /* NULL: could not be opened yet */
+	struct lease_clock clock;
+	struct leases *leases;
+	struct meter *meter; /* NULL: bytes are not counted */
+	sd_event_source *clock_watch, *save_timer, *settle_timer;
 	struct ending_memory memory;
 	struct reload *reload; /* the one that waits for its answer */
 
 	struct ruleset_options options; /* in force */
+	struct snat_list snat;		/* borrowed from @config */
 	struct in6_addr *wan;		/* addresses in force */
 	size_t n_wan;
 	struct in6_addr *told_wan; /* addresses that events have told */
@@ -44,6 +53,8 @@ struct gateway {
 	bool in_force; /* the kernel agreed with the table at least once */
 	bool endings_owed;
 	struct culprit suspect;
+	gateway_configured configured;
+	void *configured_userdata;
 
 	struct foreign_chain foreign[GATEWAY_FOREIGN_MAX];
 	size_t n_foreign;
@@ -54,6 +65,8 @@ struct gateway {
 	char config_problem[GATEWAY_PROBLEM_STRLEN];
 	char sync_problem[GATEWAY_PROBLEM_STRLEN];
 	char sysctl_problem[GATEWAY_PROBLEM_STRLEN];
+	char accounting_problem[GATEWAY_PROBLEM_STRLEN];
+	char sockets_problem[GATEWAY_PROBLEM_STRLEN];
 };
 
 /** gateway_sync() - bring the kernel in line with table, configuration and interfaces
@@ -77,6 +90,83 @@ void gateway_catch_up(struct gateway *gw);
 
 /** gateway_forwarding() - switch it on where it should be, keeping a fault for status */
 void gateway_forwarding(struct gateway *gw);
+
+/** gateway_account() - switch on what counts bytes, where the configuration wants it,
+ * keeping a fault for status */
+void gateway_account(struct gateway *gw);
+
+/* ------------------------------------------------------------ gateway_world.c */
+
+/** gateway_conditions() - see struct engine_parts */
+void gateway_conditions(void *userdata, uint8_t listeners, struct conditions *ret);
+/** gateway_foresee() - the conditions as @config would have them; what only its
+ * interfaces could tell is not known
+ * @lans: room for those of @ret */
+void gateway_foresee(struct gateway *gw, const struct config *config,
+		     struct lan_prefix lans[static RULESET_LANS_MAX],
+		     struct conditions *ret);
+/** gateway_snat() - see struct engine_parts */
+const struct snat_list *gateway_snat(void *userdata);
+/** gateway_protocols() - PROTOCOL_BIT_* that the kernel translates as it is set now */
+uint8_t gateway_protocols(const struct gateway *gw);
+/** gateway_listeners() - of @protocols (PROTOCOL_BIT_*). Return: false when they cannot
+ * be read; a fault is logged once, and kept for status */
+bool gateway_listeners(struct gateway *gw, uint8_t protocols, struct listener_list *ret);
+
+/* ------------------------------------------------------------ gateway_hosts.c */
+
+struct stand;
+
+/** struct standing - how mappings that may wait stood at one moment, in order of id */
+struct standing {
+	struct stand *stands;
+	size_t n;
+};
+void standing_done(struct standing *standing);
+
+/** gateway_note_standing() - with the WAN addresses that events have told; to be followed
+ * by gateway_tell_standing() before the table changes otherwise than by new hosts, and by
+ * gateway_tell_addresses() */
+void gateway_note_standing(const struct gateway *gw, struct standing *ret);
+/** gateway_tell_standing() - what waits now and did not, the other way about, and what
+ * has another host. Takes
+ * @before over */
+void gateway_tell_standing(struct gateway *gw, struct standing *before);
+
+/** gateway_settle_hosts() - hosts of suffixes follow the prefixes of their LANs; soon,
+ * where a plan is open. Return: how many changed */
+size_t gateway_settle_hosts(struct gateway *gw);
+
+/** gateway_settle_soon() - when the plan that is open has been decided */
+void gateway_settle_soon(struct gateway *gw);
+
+/* why a mapping is not in force */
+enum lack { LACK_NONE, LACK_ADDRESS, LACK_HOST };
+/** gateway_lack() - of what is particular to @m: that there is a WAN address at all is
+ * another question */
+enum lack gateway_lack(const struct mapping *m, const struct address_list *wan);
+
+/* ------------------------------------------------------------ gateway_time.c */
+
+/** gateway_start_clock() - go on from the store's anchor. Called with the store loaded */
+void gateway_start_clock(struct gateway *gw);
+/** gateway_start_leases() - Return: 0, -ENOMEM, what sd-event and timerfd said */
+int gateway_start_leases(struct gateway *gw);
+/** gateway_save() - write what the store has beside the mappings, where there is any */
+void gateway_save(struct gateway *gw);
+/** gateway_stop_saving() - for the last time. Called with the engine there */
+void gateway_stop_saving(struct gateway *gw);
+
+/* ------------------------------------------------------------ gateway_status.c */
+
+/** gateway_say() - append a sentence, if it is one, to a list of problems */
+void gateway_say(json_t *list, const char *text);
+/** gateway_say_world() - problems of mappings with the world around them */
+void gateway_say_world(struct gateway *gw, json_t *list);
+/** gateway_encode_*() - new references, or NULL */
+json_t *gateway_encode_protocols(const struct gateway *gw);
+json_t *gateway_encode_pool(const struct gateway *gw);
+json_t *gateway_encode_snat(const struct gateway *gw);
 
 /** gateway_tell_addresses() - what became of the WANs' addresses since it was told */
 void gateway_tell_addresses(struct gateway *gw);
@@ -114,3 +204,7 @@ uint64_t gateway_now(void); /* seconds since 1970 */
  * @config. Return: 0 or -ENOMEM */
 int gateway_diff(const struct gateway *gw, const struct config *config,
 		 struct change_list *ret);
+/** gateway_line() - of the forward in @config that @change, of gateway_diff(), is about;
+ * 0: it is not known any more */
+unsigned int gateway_line(const struct gateway *gw, const struct config *config,
+			  const struct change *change);

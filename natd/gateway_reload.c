@@ -28,93 +28,7 @@ struct reload {
 	void *userdata;
 };
 
-static bool is_of_forward(const struct mapping *m, const struct config_forward *forward)
-{
-	const struct mapping *wanted = &forward->change.mapping;
-
-	return m && m->origin == ORIGIN_CONFIG &&
-	       endpoint_equal(&m->internal, &wanted->internal) &&
-	       !strcmp(m->name, wanted->name);
-}
-
-static const uint8_t protocol_of_bit[] = { IPPROTO_TCP, IPPROTO_UDP };
-
-static int compare_ids(const void *left, const void *right)
-{
-	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-/* The file's forwards that the table has as they are; their ids go to @kept. */
-static int add_missing(const struct gateway *gw, const struct config *config,
-		       uint64_t *kept, size_t *n_kept, struct change_list *adds)
-{
-	for (size_t i = 0; i < config->n_forwards; i++) {
-		const struct config_forward *forward = &config->forwards[i];
-		struct change change = forward->change;
-
-		change.mapping.created = gateway_now();
-		for (size_t bit = 0; bit < ARRAY_SIZE(protocol_of_bit); bit++) {
-			const struct mapping *m;
-
-			if (!(change.protocols & 1u << bit))
-				continue;
-			m = table_find(gw->table, protocol_of_bit[bit],
-				       &change.mapping.external);
-			if (!is_of_forward(m, forward))
-				continue;
-			kept[(*n_kept)++] = m->id;
-			change.protocols &= (uint8_t)~(1u << bit);
-		}
-		if (change.protocols && change_list_add(adds, &change) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int remove_others(const struct gateway *gw, const uint64_t *kept, size_t n_kept,
-			 struct change_list *ret)
-{
-	const struct mapping *m;
-
-	table_for_each (gw->table, m) {
-		struct change change = { .kind = CHANGE_REMOVE, .config_too = true };
-
-		if (m->origin != ORIGIN_CONFIG)
-			continue;
-		if (bsearch(&m->id, kept, n_kept, sizeof(*kept), compare_ids))
-			continue;
-		change.selector.id = m->id;
-		if (change_list_add(ret, &change) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-int gateway_diff(const struct gateway *gw, const struct config *config,
-		 struct change_list *ret)
-{
-	struct change_list adds = { 0 };
-	uint64_t *kept;
-	size_t n_kept = 0;
-	int r;
-
-	kept = calloc(config->n_forwards * ARRAY_SIZE(protocol_of_bit) + 1,
-		      sizeof(*kept));
-	if (!kept)
-		return -ENOMEM;
-	r = add_missing(gw, config, kept, &n_kept, &adds);
-	qsort(kept, n_kept, sizeof(*kept), compare_ids);
-	if (r == 0)
-		r = remove_others(gw, kept, n_kept, ret);
-	for (size_t i = 0; i < adds.n && r == 0; i++)
-		r = change_list_add(ret, &adds.changes[i]);
-	change_list_done(&adds);
-	free(kept);
-	return r;
-}
-
+/* One that was altered is another one where it was. */
 static void count_results(const struct answer *answer, size_t *added, size_t *removed)
 {
 	const struct result *results;
@@ -123,61 +37,63 @@ static void count_results(const struct answer *answer, size_t *added, size_t *re
 	*added = *removed = 0;
 	results = plan_results(answer->plan, answer->request, &n);
 	for (size_t i = 0; i < n; i++) {
-		*added += results[i].verdict == VERDICT_ADDED;
-		*removed += results[i].verdict == VERDICT_REMOVED;
+		const bool altered = results[i].verdict == VERDICT_CHANGED;
+
+		*added += altered || results[i].verdict == VERDICT_ADDED;
+		*removed += altered || results[i].verdict == VERDICT_REMOVED;
 	}
 }
 
-static unsigned int line_of(const struct config *config, const struct mapping *wanted)
+/* The table has changed since the changes were made: somebody else's do not harm these.
+ */
+static bool is_overtaken(const struct change *change, const struct refusal *refusal)
 {
-	for (size_t i = 0; i < config->n_forwards; i++) {
-		const struct mapping *m = &config->forwards[i].change.mapping;
-
-		if (!strcmp(m->name, wanted->name) &&
-		    endpoint_equal(&m->external, &wanted->external))
-			return config->forwards[i].line;
-	}
-	return 0;
+	return change->kind == CHANGE_REMOVE || refusal->verdict == VERDICT_NOT_FOUND;
 }
 
 /* A forward of the file that the table refused, with the place where it stands. */
-static void explain_refusal(const struct config *config, const struct answer *answer,
-			    struct problem *why)
+static void explain_refusal(const struct gateway *gw, const struct config *config,
+			    const struct answer *answer, struct problem *why)
 {
-	const struct result *refusal;
+	const struct result *result;
 	const struct change *change;
+	struct refusal refusal;
 	struct problem inner;
 	size_t n;
 
-	refusal = plan_results(answer->plan, answer->request, &n);
+	result = plan_results(answer->plan, answer->request, &n);
 	assert(n > 0);
-	assert(refusal->change < answer->changes->n);
-	change = &answer->changes->changes[refusal->change];
-	if (change->kind == CHANGE_REMOVE) {
+	assert(result->change < answer->changes->n);
+	change = &answer->changes->changes[result->change];
+	plan_refusal(answer->plan, answer->request, &refusal);
+	if (is_overtaken(change, &refusal)) {
 		problem_set(why, VERDICT_BUSY, "Ask again.",
 			    "A forward of the file was removed meanwhile.");
 		return;
 	}
-	problem_of_refusal(refusal->verdict, change, &refusal->mapping,
-			   !!refusal->mapping, gateway_now(), &inner);
+	problem_of_refusal(&refusal, change, gateway_now(), &inner);
 	problem_set(why, VERDICT_BAD_CONFIG, inner.cure, "%s:%u: %.400s", config->path,
-		    line_of(config, &change->mapping), inner.detail);
+		    gateway_line(gw, config, change), inner.detail);
 }
 
 static void go_back(struct reload *reload)
 {
 	struct gateway *gw = reload->gw;
+	struct standing standing;
 	struct ruleset_report report;
 	struct ruleset_fault why;
 	int r;
 
 	if (!reload->old)
 		return;
+	gateway_note_standing(gw, &standing);
 	config_free(gw->config);
 	gw->config = TAKE(reload->old);
 	r = links_configure(gw->links, gw->config);
 	if (r == 0)
 		r = gateway_sync(gw, &report, &why);
+	gateway_tell_addresses(gw);
+	gateway_tell_standing(gw, &standing);
 	if (r == 0)
 		return;
 	snprintf(gw->sync_problem, sizeof(gw->sync_problem),
@@ -208,8 +124,10 @@ static void finish(struct reload *reload, size_t added, size_t removed,
 		log_notice("Configuration %s is in force: %s added, %zu removed.",
 			   gw->config->path, text_things(added, "forward", forwards),
 			   removed);
+		gateway_account(gw);
+		if (gw->configured)
+			gw->configured(gw->configured_userdata);
 	}
-	gateway_tell_addresses(gw);
 	config_free(reload->old);
 	if (gw->reload == reload)
 		gw->reload = NULL;
@@ -226,7 +144,7 @@ static void on_answer(void *userdata, const struct answer *answer)
 	if (answer->problem) {
 		finish(reload, 0, 0, answer->problem);
 	} else if (plan_refused(answer->plan, answer->request)) {
-		explain_refusal(reload->gw->config, answer, &why);
+		explain_refusal(reload->gw, reload->gw->config, answer, &why);
 		finish(reload, 0, 0, &why);
 	} else {
 		count_results(answer, &added, &removed);
@@ -284,18 +202,23 @@ static int change_rules(struct gateway *gw, struct problem *why)
 	struct in6_addr *before = TAKE(gw->wan);
 	struct ruleset_report report;
 	struct ruleset_fault fault = { "" };
+	struct standing standing;
 	size_t n = gw->n_wan;
 	int r;
 
 	gw->n_wan = 0;
+	gateway_note_standing(gw, &standing);
 	r = links_configure(gw->links, gw->config);
 	if (r == 0)
 		r = gateway_sync(gw, &report, &fault);
 	gateway_end_missing(gw, before, r == 0 ? n : 0);
 	if (r == 0) {
 		gateway_forwarding(gw);
+		gateway_tell_addresses(gw);
+		gateway_tell_standing(gw, &standing);
 		return 0;
 	}
+	standing_done(&standing);
 	if (fault.text[0])
 		problem_set(why, VERDICT_FAULT, "The old configuration stays.",
 			    "The kernel refused the new rules: %s (%s).", fault.text,
@@ -327,25 +250,28 @@ static void refuse(struct gateway *gw, gateway_done done, void *userdata,
 /*
  * Would the table take the forwards of @config? Asked before the rules are changed: those
  * of a configuration that is refused must not be in force for a moment. While a plan is
- * undecided there is no second one; the engine says so.
+ * open there is no second one; the engine says what it thinks of these in its turn.
  */
 static int foresee(struct gateway *gw, const struct config *config, struct problem *why)
 {
+	struct lan_prefix lans[RULESET_LANS_MAX];
 	struct change_list changes = { 0 };
+	struct conditions at;
 	struct plan *plan = NULL;
 	int r;
 
-	if (engine_is_stuck(gw->engine))
+	if (table_is_staged(gw->table))
 		return 0;
 	problem_set(why, VERDICT_FAULT, "The old configuration stays.",
 		    "There is no memory.");
+	gateway_foresee(gw, config, lans, &at);
 	r = gateway_diff(gw, config, &changes);
 	if (r == 0)
-		r = table_stage(gw->table, &changes, 1, &plan);
+		r = table_stage(gw->table, &changes, 1, &at, &plan);
 	if (r == 0 && plan_refused(plan, 0)) {
 		const struct answer answer = { .plan = plan, .changes = &changes };
 
-		explain_refusal(config, &answer, why);
+		explain_refusal(gw, config, &answer, why);
 		r = -EINVAL;
 	}
 	plan_free(plan);

@@ -100,7 +100,7 @@ static json_t *encode_foreign(const struct gateway *gw)
 	return list;
 }
 
-static void say(json_t *list, const char *text)
+void gateway_say(json_t *list, const char *text)
 {
 	if (text[0])
 		json_array_append_new(list, json_string(text));
@@ -120,10 +120,11 @@ static void say_links(const struct gateway *gw, json_t *list)
 		snprintf(text, sizeof(text), "%s interface %s is %s.",
 			 links[i].wan ? "WAN" : "LAN", links[i].name,
 			 links[i].present ? "down" : "not there (yet)");
-		say(list, text);
+		gateway_say(list, text);
 	}
 	if (!links_wan_addresses(gw->links).n)
-		say(list, "No WAN has an address: nothing can reach the forwards.");
+		gateway_say(list,
+			    "No WAN has an address: nothing can reach the forwards.");
 }
 
 /* A WAN that was renamed, or one more than natd knows of. */
@@ -145,7 +146,7 @@ static void say_routes(const struct gateway *gw, json_t *list)
 			"as a WAN: no forward works by it, and nothing is translated or "
 			"closed there.",
 			families[i].name, name);
-		say(list, text);
+		gateway_say(list, text);
 	}
 }
 
@@ -167,22 +168,34 @@ static void say_forwarding(const struct gateway *gw, json_t *list)
 			 "Somebody set %s to 0: nothing is forwarded. natctl resync sets "
 			 "it to 1.",
 			 settings[i]);
-		say(list, text);
+		gateway_say(list, text);
 	}
 }
 
-static json_t *encode_problems(const struct gateway *gw)
+static void say_ending(const struct gateway *gw, json_t *list)
+{
+	struct engine_endings endings;
+
+	engine_endings(gw->engine, &endings);
+	gateway_say(list, endings.problem);
+}
+
+static json_t *encode_problems(struct gateway *gw)
 {
 	json_t *list = json_array();
 
-	say(list, gw->sync_problem);
-	say(list, gw->config_problem);
-	say(list, gw->sysctl_problem);
+	gateway_say(list, gw->sync_problem);
+	gateway_say(list, gw->config_problem);
+	gateway_say(list, gw->sysctl_problem);
 	say_forwarding(gw, list);
 	if (gw->engine && engine_is_stuck(gw->engine))
-		say(list, "The store cannot be read: no changes are taken until it can.");
+		gateway_say(
+			list,
+			"The store cannot be read: no changes are taken until it can.");
+	say_ending(gw, list);
 	say_links(gw, list);
 	say_routes(gw, list);
+	gateway_say_world(gw, list);
 	for (size_t i = 0; i < gw->n_foreign; i++) {
 		char chain[FOREIGN_CHAIN_STRLEN], text[FOREIGN_CHAIN_STRLEN + 128];
 
@@ -191,7 +204,7 @@ static json_t *encode_problems(const struct gateway *gw)
 			"Chain %s may drop what natd lets in: accept there what has \"ct "
 			"status dnat\", or change its policy.",
 			foreign_chain_format(&gw->foreign[i], chain));
-		say(list, text);
+		gateway_say(list, text);
 	}
 	return list;
 }
@@ -208,6 +221,26 @@ static int add_figures(struct gateway *gw, json_t *status)
 		status, json_pack("{s:I, s:I, s:I}", "refused", (json_int_t)f.refused,
 				  "spoofed", (json_int_t)f.spoofed, "invalid",
 				  (json_int_t)f.invalid_in + (json_int_t)f.invalid_out));
+}
+
+static json_t *encode_ending(const struct gateway *gw)
+{
+	struct engine_endings endings;
+
+	engine_endings(gw->engine, &endings);
+	return json_pack("{s:I, s:o}", "pending", (json_int_t)endings.pending, "problem",
+			 endings.problem[0] ? json_string(endings.problem) : json_null());
+}
+
+/* What can be mapped here, and how. */
+static int add_means(const struct gateway *gw, json_t *status)
+{
+	return json_object_update_new(
+		status,
+		json_pack("{s:b, s:o, s:o, s:o, s:o}", "accounting",
+			  gw->config->accounting, "protocols",
+			  gateway_encode_protocols(gw), "pool", gateway_encode_pool(gw),
+			  "snat", gateway_encode_snat(gw), "ending", encode_ending(gw)));
 }
 
 json_t *gateway_status(struct gateway *gw)
@@ -232,7 +265,7 @@ json_t *gateway_status(struct gateway *gw)
 		"lan", encode_links(gw, false), "clamp", encode_clamp(&gw->options),
 		"foreign_chains", encode_foreign(gw), "repairs",
 		encode_repairs(&gw->repair), "problems", encode_problems(gw));
-	if (status && add_figures(gw, status) < 0) {
+	if (status && (add_means(gw, status) < 0 || add_figures(gw, status) < 0)) {
 		json_decref(status);
 		return NULL;
 	}

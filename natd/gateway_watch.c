@@ -161,15 +161,18 @@ static int on_catch_up(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct gateway *gw = userdata;
 	bool known = gw->sync_problem[0];
+	struct standing standing;
 	struct ruleset_report report;
 	struct ruleset_fault why;
 	int r;
 
+	gateway_note_standing(gw, &standing);
 	r = links_configure(gw->links, gw->config);
 	if (r == 0)
 		r = gateway_sync(gw, &report, &why);
 	if (r < 0) {
 		log_debug("The kernel's table is not in force yet: %s.", strerror(-r));
+		standing_done(&standing);
 		gateway_catch_up(gw);
 		return 0;
 	}
@@ -177,6 +180,7 @@ static int on_catch_up(sd_event_source *source, uint64_t usec, void *userdata)
 		log_notice("The kernel's table is what the configuration says, again.");
 	gateway_forwarding(gw);
 	gateway_tell_addresses(gw);
+	gateway_tell_standing(gw, &standing);
 	return 0;
 }
 

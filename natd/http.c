@@ -105,7 +105,8 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
 	request->server = server;
 	request->gw = server->gw;
 	request->client = client;
-	request->peer = client->peer;
+	peer_judge(&client->credentials, server->uid, &gateway_config(server->gw)->access,
+		   &request->peer);
 	request->head = !strcmp(method, "HEAD");
 	LIST_INSERT_HEAD(&server->requests, request, link);
 	*ret = request;
@@ -282,7 +283,7 @@ static void on_connection(void *userdata, struct MHD_Connection *connection,
 	case MHD_CONNECTION_NOTIFY_CLOSED:
 		LIST_REMOVE(client, link);
 		server->n_clients--;
-		free(client);
+		client_free(client);
 		if (!server->crowded || server->n_clients > SERVER_CROWD / 4)
 			break;
 		server->crowded = false;

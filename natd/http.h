@@ -29,7 +29,7 @@ struct request;
  * @path:    as it stands; one that ends in '/' is followed by an id
  * @handle:  called when the request is whole. Answers now (reply_*), or holds the request
  *           and answers later
- * @right:   RIGHT_*
+ * @may:     MAY_*: what it takes
  * @takes_body, @takes_lines: may have a JSON document, NDJSON
  * @filters: NULL-terminated names of query parameters, or NULL
  */
@@ -37,7 +37,7 @@ struct route {
 	const char *method;
 	const char *path;
 	void (*handle)(struct request *request);
-	unsigned int right;
+	unsigned int may;
 	bool takes_body, takes_lines;
 	const char *const *filters;
 };
@@ -48,7 +48,7 @@ struct route {
  * @server:     good while there is a @connection
  * @gw:         good always
  * @client:     good while there is a @connection
- * @peer:       a copy, good always
+ * @peer:       as judged when the request began, good always
  * @id:         of the path
  * @head:       it is a HEAD
  * @lines:      answer in NDJSON where there is a list
@@ -84,6 +84,10 @@ void request_drop(struct request *request);
 
 struct gateway *request_gateway(const struct request *request);
 
+/** request_rights() - of who asks; the request has a connection
+ * @ret: a reference of the caller's. Return: 0 or -ENOMEM */
+int request_rights(const struct request *request, struct rights **ret);
+
 /** request_header() - value of a header, borrowed, "" = not there */
 const char *request_header(const struct request *request, const char *name);
 /** request_length() - as announced; 0 where it is not */
@@ -102,9 +106,8 @@ const char *request_parameter(const struct request *request, const char *name);
 
 /** @json: taken over; NULL = no memory */
 void reply_json(struct request *request, unsigned int status, json_t *json);
-/** @holders: array, taken over; may be NULL */
-void reply_problem(struct request *request, const struct problem *problem,
-		   json_t *holders);
+/** @more: object whose members the document gets as well, taken over; may be NULL */
+void reply_problem(struct request *request, const struct problem *problem, json_t *more);
 /** @lines: NDJSON, else JSON; the rest as for stream_response() */
 void reply_stream(struct request *request, unsigned int status, bool lines,
 		  stream_more more, void *state, void (*free_state)(void *state));

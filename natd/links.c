@@ -188,7 +188,7 @@ int links_open(sd_event *event, const struct config *config, links_changed chang
 		return -ENOMEM;
 	links->changed = changed;
 	links->userdata = userdata;
-	r = rtnl_open(&links->rtnl);
+	r = rtnl_open(NETLINK_ROUTE, &links->rtnl);
 	/* listen first, then read: what happens in between is heard */
 	if (r == 0 && event)
 		r = follow(links, event);
@@ -259,6 +259,14 @@ const struct prefix *links_masquerade6(const struct links *links, size_t *ret_n)
 {
 	*ret_n = links->state.n_masquerade6;
 	return links->state.masquerade6;
+}
+
+struct lan_prefix_list links_lan_prefixes(const struct links *links)
+{
+	return (struct lan_prefix_list){
+		.lans = links->state.lans,
+		.n = links->state.n_lans,
+	};
 }
 
 bool links_mtu_differs(const struct links *links)

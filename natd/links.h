@@ -59,6 +59,15 @@ size_t links_addresses(const struct links *links, const char *name, struct in6_a
  */
 const struct prefix *links_masquerade6(const struct links *links, size_t *ret_n);
 
+/**
+ * links_lan_prefixes() - for every LAN the /64 of its hosts' global addresses
+ *
+ * Of several one that is not deprecated, then the one whose address came last, so that a
+ * prefix that nobody revoked gives way to its successor; never a ULA. :: where there is
+ * none. Borrowed until the next change.
+ */
+struct lan_prefix_list links_lan_prefixes(const struct links *links);
+
 /** links_mtu_differs() - is the MTU of a present WAN below that of a present LAN? */
 bool links_mtu_differs(const struct links *links);
 

@@ -61,6 +61,8 @@ bool links_state_equal(const struct links_state *a, const struct links_state *b)
 	if (a->mode != b->mode || a->n_links != b->n_links ||
 	    a->n_addresses != b->n_addresses || !same_links(a, b))
 		return false;
+	if (memcmp(a->lans, b->lans, sizeof(a->lans)) != 0)
+		return false;
 	return !a->n_addresses || !memcmp(a->addresses, b->addresses,
 					  a->n_addresses * sizeof(*a->addresses));
 }
@@ -107,10 +109,21 @@ static int read_link(struct rtnl *rtnl, struct link *link)
 
 /* ----------------------------------------------------------------- addresses */
 
+/**
+ * struct choice - the best prefix so far for a LAN
+ * @since: when its address came, in the kernel's hundredths of a second
+ */
+struct choice {
+	bool found, deprecated;
+	uint32_t since;
+	struct in6_addr prefix;
+};
+
 struct reading {
 	struct links_state *state;
 	size_t room;
 	uint8_t link;
+	struct choice choice;
 };
 
 static int keep_address(struct reading *r, const struct in6_addr *addr,
@@ -139,11 +152,23 @@ static int keep_address(struct reading *r, const struct in6_addr *addr,
 /**
  * struct found_address - what a message says of an address
  * @own: IFA_LOCAL where there is one: on a point-to-point link IFA_ADDRESS is the peer's
+ * @since: when it came, 0 = not said
  */
 struct found_address {
 	const struct nlattr *own;
 	uint32_t flags;
+	uint32_t since;
 };
+
+static uint32_t since_of(const struct nlattr *attr)
+{
+	struct ifa_cacheinfo info;
+
+	if (mnl_attr_get_payload_len(attr) < sizeof(info))
+		return 0;
+	memcpy(&info, mnl_attr_get_payload(attr), sizeof(info));
+	return info.cstamp;
+}
 
 static struct found_address parse_address(const struct nlmsghdr *nlh)
 {
@@ -158,6 +183,8 @@ static struct found_address parse_address(const struct nlmsghdr *nlh)
 			found.own = attr;
 		else if (type == IFA_FLAGS)
 			found.flags = rtnl_u32(attr);
+		else if (type == IFA_CACHEINFO)
+			found.since = since_of(attr);
 	}
 	return found;
 }
@@ -184,6 +211,39 @@ static bool read_address(const struct ifaddrmsg *ifa, const struct found_address
 	return true;
 }
 
+static bool is_global_unicast(const struct in6_addr *addr)
+{
+	return (addr->s6_addr[0] & 0xe0) == 0x20; /* 2000::/3, RFC 4291 2.4 */
+}
+
+static bool is_better(const struct choice *a, const struct choice *b)
+{
+	if (!b->found || a->deprecated != b->deprecated)
+		return !b->found || !a->deprecated;
+	if (a->since != b->since)
+		return a->since > b->since;
+	return memcmp(&a->prefix, &b->prefix, sizeof(a->prefix)) < 0;
+}
+
+/* Hosts choose the last 64 bits of their address (RFC 4291 2.5.1), so a longer prefix has
+ * none that could be one of theirs. */
+static void consider_prefix(struct reading *r, const struct in6_addr *addr,
+			    const struct found_address *found, uint8_t prefix_len)
+{
+	struct choice choice = {
+		.found = true,
+		.deprecated = found->flags & IFA_F_DEPRECATED,
+		.since = found->since,
+		.prefix = *addr,
+	};
+
+	if (!is_global_unicast(addr) || prefix_len > 64)
+		return;
+	memset(choice.prefix.s6_addr + 8, 0, 8);
+	if (is_better(&choice, &r->choice))
+		r->choice = choice;
+}
+
 static int on_address(void *userdata, const struct nlmsghdr *nlh)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
@@ -198,6 +258,7 @@ static int on_address(void *userdata, const struct nlmsghdr *nlh)
 	    found.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) ||
 	    !read_address(ifa, &found, &addr) || address_is_link_local(&addr))
 		return 0;
+	consider_prefix(r, &addr, &found, ifa->ifa_prefixlen);
 	return keep_address(r, &addr, ifa->ifa_prefixlen);
 }
 
@@ -210,6 +271,7 @@ static int read_addresses(struct rtnl *rtnl, struct reading *reading)
 	of.ifa_index = reading->state->links[reading->link].index;
 	for (int i = 0; i < TRIES && r == -EINTR; i++) {
 		reading->state->n_addresses = before;
+		reading->choice = (struct choice){ .found = false };
 		rtnl_put(rtnl, RTM_GETADDR, NLM_F_DUMP, &of, sizeof(of));
 		r = rtnl_ask(rtnl, on_address, reading);
 	}
@@ -246,11 +308,6 @@ static int derive_wan(struct links_state *state)
 			state->wan[state->n_wan++] = state->wan[i];
 	}
 	return 0;
-}
-
-static bool is_global_unicast(const struct in6_addr *addr)
-{
-	return (addr->s6_addr[0] & 0xe0) == 0x20; /* 2000::/3, RFC 4291 2.4 */
 }
 
 static bool has_global_unicast(const struct links_state *state, uint8_t link)
@@ -316,6 +373,18 @@ static int derive_masquerade6(struct links_state *state)
 	return 0;
 }
 
+static void keep_choice(struct links_state *state, const struct link *link,
+			const struct choice *choice)
+{
+	struct lan_prefix *lan;
+
+	if (link->wan)
+		return;
+	lan = &state->lans[state->n_lans++];
+	memcpy(lan->lan, link->name, sizeof(lan->lan));
+	lan->prefix = choice->prefix;
+}
+
 static int read_all(struct rtnl *rtnl, struct links_state *state)
 {
 	struct reading reading = { .state = state };
@@ -324,8 +393,10 @@ static int read_all(struct rtnl *rtnl, struct links_state *state)
 	for (size_t i = 0; i < state->n_links && r == 0; i++) {
 		r = read_link(rtnl, &state->links[i]);
 		reading.link = (uint8_t)i;
+		reading.choice = (struct choice){ .found = false };
 		if (r == 0 && state->links[i].present)
 			r = read_addresses(rtnl, &reading);
+		keep_choice(state, &state->links[i], &reading.choice);
 	}
 	if (r < 0)
 		return r;

@@ -31,6 +31,9 @@ struct links_state {
 	size_t n_wan;
 	struct prefix *masquerade6; /* sorted, none twice */
 	size_t n_masquerade6;
+	struct lan_prefix
+		lans[RULESET_LANS_MAX]; /* of every LAN, as links_lan_prefixes() */
+	size_t n_lans;
 };
 
 /** links_state_name() - begin with the interfaces of @config, all absent */

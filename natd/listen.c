@@ -180,7 +180,14 @@ static int start_listening(int fd, const struct sockaddr_un *address, uid_t uid,
 	return 0;
 }
 
-int server_listen(const char *path, uid_t uid, gid_t gid, bool rootless, int *ret_fd,
+mode_t server_mode(const struct access *access, bool rootless)
+{
+	if (access_is_open(access))
+		return 0666;
+	return rootless ? 0600 : 0660;
+}
+
+int server_listen(const char *path, uid_t uid, gid_t gid, mode_t mode, int *ret_fd,
 		  struct server_fault *why)
 {
 	struct sockaddr_un address;
@@ -196,7 +203,7 @@ int server_listen(const char *path, uid_t uid, gid_t gid, bool rootless, int *re
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fail(why, -errno, path, "no socket");
-	r = bind_with_mode(fd, &address, rootless ? 0600 : 0660);
+	r = bind_with_mode(fd, &address, mode);
 	if (r < 0) {
 		close(fd);
 		return fail(why, r, path, "cannot be made");

@@ -254,7 +254,8 @@ static int start_identity(struct daemon *d)
 	if (r < 0)
 		return r;
 	r = server_listen(d->options->socket, d->identity.uid, d->identity.gid,
-			  d->identity.rootless, &d->listen_fd, &busy);
+			  server_mode(&d->config->access, d->identity.rootless),
+			  &d->listen_fd, &busy);
 	if (r < 0) {
 		log_error("%s", busy.text);
 		return r;
@@ -345,6 +346,7 @@ static void on_ready(void *userdata, size_t added, size_t removed,
 		return;
 	}
 	d->listen_fd = -1;
+	server_follow(d->server, d->identity.rootless);
 	memory_started();
 	log_notice("natd " NATD_VERSION " is ready.");
 	sd_notifyf(0, "READY=1\nSTATUS=%s", why ? why->detail : "Forwarding.");

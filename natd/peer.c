@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "natd/peer.h"
 
+#include "natd/access.h"
+
 #include <stdio.h>
 
-void peer_judge(const struct credentials *credentials, uid_t own, struct peer *ret)
+static unsigned int judge_other(const struct credentials *credentials,
+				const struct access *access)
+{
+	bool spoken_of = access_speaks_of(access, credentials);
+
+	if (credentials->member && !spoken_of)
+		return MAY_LOOK | MAY_CHANGE | MAY_CONTROL;
+	if (spoken_of)
+		return MAY_LOOK | MAY_CHANGE;
+	return access->given && access->look ? MAY_LOOK : 0;
+}
+
+void peer_judge(const struct credentials *credentials, uid_t own,
+		const struct access *access, struct peer *ret)
 {
 	*ret = (struct peer){
 		.pid = credentials->pid,
@@ -11,8 +26,8 @@ void peer_judge(const struct credentials *credentials, uid_t own, struct peer *r
 		.known = credentials->known,
 	};
 	ret->administrator = ret->known && (ret->uid == 0 || ret->uid == own);
-	if (ret->administrator || credentials->member)
-		ret->rights = RIGHT_LOOK | RIGHT_CHANGE;
+	ret->may = ret->administrator ? MAY_LOOK | MAY_CHANGE | MAY_CONTROL
+				      : judge_other(credentials, access);
 }
 
 void peer_refusal(const struct peer *peer, const char *group, char *detail,
@@ -24,6 +39,13 @@ void peer_refusal(const struct peer *peer, const char *group, char *detail,
 			"natd cannot tell who you are: your user is not mapped into the user "
 			"namespace that natd runs in.");
 		snprintf(cure, cure_room, "Ask as the user who started natd.");
+		return;
+	}
+	if (peer->may) {
+		snprintf(detail, detail_room, "uid %u may not do that, but %s.",
+			 peer->uid,
+			 peer->may & MAY_CHANGE ? "look, and change mappings" : "look");
+		snprintf(cure, cure_room, "natd.conf's access block says who may what.");
 		return;
 	}
 	snprintf(detail, detail_room, "uid %u may not talk to natd.", peer->uid);

@@ -32,30 +32,38 @@ void strangers_read(struct strangers *ret);
  * struct credentials - of the process that called connect(), at that time
  * @known:  @uid is that user, not anybody the namespace does not know
  * @member: primary or supplementary member of the group asked for
+ * @groups: all of them that the namespace knows; owned
  */
 struct credentials {
 	pid_t pid;
 	uid_t uid;
 	bool known;
 	bool member;
+	gid_t *groups;
+	size_t n_groups;
 };
 
 /**
  * credentials_read() - ask the kernel
  * @fd:    connected UNIX socket
  * @group: (gid_t)-1 = none
+ * @ret:   for credentials_done(); written on success only
  *
  * Return: 0; -ENOMEM; -ENOTCONN, -ENOTSOCK, -EOPNOTSUPP: no such socket.
  */
 int credentials_read(int fd, gid_t group, const struct strangers *strangers,
 		     struct credentials *ret);
 
-#define RIGHT_LOOK   (1u << 0)
-#define RIGHT_CHANGE (1u << 1)
+void credentials_done(struct credentials *credentials);
+bool credentials_has_group(const struct credentials *credentials, gid_t group);
+
+#define MAY_LOOK    (1u << 0)
+#define MAY_CHANGE  (1u << 1) /* mappings, as far as struct rights goes */
+#define MAY_CONTROL (1u << 2) /* everything else: reload, resync */
 
 /**
  * struct peer
- * @rights:        RIGHT_*, 0 = none
+ * @may:           MAY_*, 0 = nothing
  * @administrator: root or natd's own user: some clients' places are kept for them
  */
 struct peer {
@@ -63,11 +71,14 @@ struct peer {
 	uid_t uid;
 	bool known;
 	bool administrator;
-	unsigned int rights;
+	unsigned int may;
 };
 
-/** peer_judge() - @own: natd's effective uid */
-void peer_judge(const struct credentials *credentials, uid_t own, struct peer *ret);
+struct access;
+
+/** peer_judge() - @own: natd's effective uid; @access: of the configuration in force */
+void peer_judge(const struct credentials *credentials, uid_t own,
+		const struct access *access, struct peer *ret);
 
 /** peer_refusal() - the sentence and the cure for one without rights; @group may be "" */
 void peer_refusal(const struct peer *peer, const char *group, char *detail,

@@ -7,7 +7,7 @@
 
 #include "core/cleanup.h"
 #include "core/text.h"
-#include "rules/ruleset.h"
+#include "natd/recover_slots.h"
 
 /* as the gateway's table */
 #define CAPACITY 65535
@@ -22,6 +22,7 @@ DEFINE_CLEANUP(table_free, struct table *)
  * @error: of an addition to one of them, -ENOMEM
  * @has_kernel: there is a table in the kernel
  * @kernel: its sequence number; 0 = none
+ * @slots: its elements
  */
 struct recovery {
 	const struct config *config;
@@ -32,6 +33,7 @@ struct recovery {
 	struct ruleset *ruleset;
 	bool has_kernel;
 	uint64_t kernel;
+	struct slots slots;
 	int error;
 };
 
@@ -111,102 +113,119 @@ static void tell(struct recovery *r, const char *what, const struct mapping *m,
 	fprintf(r->out, "%s: %s%s\n", what, mapping_describe(m, text), why);
 }
 
-static bool take(struct recovery *r, const struct mapping *m)
+/* Return: 0, or why the new table does not take it. */
+static int take(struct recovery *r, const struct mapping *m)
 {
 	int error = table_load(r->table, m);
 
 	if (error == -ENOMEM)
 		r->error = error;
-	return error == 0;
+	return error;
 }
 
-static void take_rows(struct recovery *r, bool enabled_too)
+/* Somebody put an old copy of the kernel's table back: natd.db is believed first. */
+static bool kernel_is_older(const struct recovery *r)
+{
+	return r->kernel < r->remains.sequence;
+}
+
+/*
+ * Nothing was changed since natd.db was written: what the kernel does not have waits for
+ * its LAN's prefix.
+ */
+static bool may_wait(const struct recovery *r, const struct mapping *m)
+{
+	return m->suffix && r->remains.sequence && r->kernel <= r->remains.sequence + 1;
+}
+
+static bool is_taken(const struct recovery *r, const struct mapping *row)
+{
+	return table_find_id(r->table, row->id);
+}
+
+/* Those that the kernel cannot tell of; @all: every one. */
+static void take_rows(struct recovery *r, bool all)
 {
 	const struct mapping *m;
 
 	table_for_each (r->rows, m) {
-		if ((enabled_too || !m->enabled) && take(r, m))
+		if ((all || !m->enabled || may_wait(r, m)) && !is_taken(r, m) &&
+		    take(r, m) == 0) {
+			slots_take(&r->slots, m);
 			tell(r, "taken", m, ", of natd.db");
+		}
 	}
 }
 
-static bool same_ends(const struct mapping *a, const struct mapping *b)
+static void take_rows_in_kernel(struct recovery *r)
 {
-	return endpoint_equal(&a->external, &b->external) &&
-	       endpoint_equal(&a->internal, &b->internal);
-}
+	const struct mapping *row;
 
-static const struct config_forward *find_declared(const struct recovery *r,
-						  const struct mapping *m)
-{
-	uint8_t bit = m->protocol == IPPROTO_TCP ? PROTOCOL_BIT_TCP : PROTOCOL_BIT_UDP;
+	table_for_each (r->rows, row) {
+		struct mapping m = *row;
 
-	for (size_t i = 0; i < r->config->n_forwards; i++) {
-		const struct config_forward *f = &r->config->forwards[i];
-
-		if (f->change.protocols & bit && same_ends(&f->change.mapping, m))
-			return f;
+		/* what the kernel has was switched on since */
+		m.enabled = true;
+		if (!is_taken(r, row) && slots_take(&r->slots, &m) && take(r, &m) == 0)
+			tell(r, "taken", &m, ", of the kernel and natd.db");
 	}
-	return NULL;
 }
 
 /* Only the kernel knows of it: its name and its owner are in the configuration or lost.
  */
-static void take_unknown(struct recovery *r, struct mapping *m)
+static void take_unknown(struct recovery *r, struct mapping *m, const char *whence)
 {
-	const struct config_forward *declared = find_declared(r, m);
+	int error;
 
 	m->id = table_next_id(r->table);
-	m->created = r->now;
-	m->origin = declared ? ORIGIN_CONFIG : ORIGIN_ADMIN;
-	if (declared)
-		memcpy(m->name, declared->change.mapping.name, sizeof(m->name));
-	if (take(r, m)) {
-		tell(r, "taken", m,
-		     declared ? ", of the kernel and the configuration"
-			      : ", of the kernel; its name, owner and date are lost");
-		return;
+	m->created = m->changed = r->now;
+	error = take(r, m);
+	if (error == -EEXIST && m->name[0]) {
+		m->name[0] = '\0';
+		whence = ", of the kernel; its name is another's";
+		error = take(r, m);
 	}
-	m->name[0] = '\0';
-	if (take(r, m))
-		tell(r, "taken", m, ", of the kernel; its name is another's");
-	else
+	if (error == 0)
+		tell(r, "taken", m, whence);
+	else if (error != -EEXIST)
 		tell(r, "lost", m, ": the kernel has it, and it is no mapping of natd's");
+	else if (!kernel_is_older(r))
+		tell(r, "lost", m, ": the kernel has it, and a mapping before it, too");
 }
 
-static void on_element(void *userdata, uint8_t protocol, const struct endpoint *external,
-		       const struct endpoint *internal)
+static void take_declared(struct recovery *r, const struct config_forward *forward)
 {
-	struct recovery *r = userdata;
-	struct mapping m = {
-		.external = *external,
-		.internal = *internal,
-		.protocol = protocol,
-		.enabled = true,
-	};
-	const struct mapping *row;
+	for (unsigned int i = 0; i < PROTOCOL_COUNT; i++) {
+		struct mapping m = forward->change.mapping;
 
-	if (table_find(r->table, protocol, external))
-		return;
-	row = table_find(r->rows, protocol, external);
-	if (!row || !row->enabled || !same_ends(row, &m))
-		take_unknown(r, &m);
-	else if (take(r, row))
-		tell(r, "taken", row, ", of the kernel and natd.db");
+		if (!(forward->change.protocols & 1u << i))
+			continue;
+		m.protocol = protocol_at(i);
+		m.origin = ORIGIN_CONFIG;
+		if (m.enabled && slots_take(&r->slots, &m))
+			take_unknown(r, &m, ", of the kernel and the configuration");
+	}
+}
+
+static void on_joined(void *userdata, struct mapping *m)
+{
+	m->origin = ORIGIN_ADMIN;
+	take_unknown(userdata, m, ", of the kernel; its name, owner and date are lost");
 }
 
 static void tell_lost(struct recovery *r)
 {
-	const struct mapping *m, *now;
+	const struct mapping *m;
 
 	table_for_each (r->rows, m) {
-		now = table_find(r->table, m->protocol, &m->external);
-		if (!now)
-			tell(r, "lost", m,
-			     ": natd.db has it, and the kernel's table does not");
-		else if (!same_ends(now, m))
+		if (is_taken(r, m))
+			continue;
+		if (slots_serve(&r->slots, m))
 			tell(r, "lost", m,
 			     ": the kernel's table leads that port elsewhere");
+		else
+			tell(r, "lost", m,
+			     ": natd.db has it, and the kernel's table does not");
 	}
 	if (r->remains.rows > (int64_t)table_size(r->rows))
 		fprintf(r->out, "%" PRId64 " of %" PRId64 " rows could not be read.\n",
@@ -216,12 +235,6 @@ static void tell_lost(struct recovery *r)
 			"How many mappings natd.db should hold cannot be read; %zu "
 			"could be.\n",
 			table_size(r->rows));
-}
-
-/* Somebody put an old copy of the kernel's table back: natd.db is believed first. */
-static bool kernel_is_older(const struct recovery *r)
-{
-	return r->kernel < r->remains.sequence;
 }
 
 static int collect(struct recovery *r, struct recover_fault *why)
@@ -237,7 +250,10 @@ static int collect(struct recovery *r, struct recover_fault *why)
 		      r->out);
 	if (!r->has_kernel || rows_first)
 		take_rows(r, true);
-	error = r->has_kernel ? ruleset_elements(r->ruleset, on_element, r) : 0;
+	take_rows_in_kernel(r);
+	for (size_t i = 0; i < r->config->n_forwards; i++)
+		take_declared(r, &r->config->forwards[i]);
+	error = slots_join(&r->slots, on_joined, r);
 	if (error < 0)
 		return say(why, error, "the kernel's table");
 	take_rows(r, false);
@@ -246,17 +262,23 @@ static int collect(struct recovery *r, struct recover_fault *why)
 
 /* ------------------------------------------------------------ the whole */
 
-static void note_element(void *userdata, uint8_t protocol,
-			 const struct endpoint *external, const struct endpoint *internal)
+static void note_slot(void *userdata, const struct ruleset_slot *slot)
 {
+	struct recovery *r = userdata;
+
+	if (slots_add(&r->slots, slot) < 0)
+		r->error = -ENOMEM;
 }
 
 static int look_at_kernel(struct recovery *r, struct recover_fault *why)
 {
-	int error = ruleset_elements(r->ruleset, note_element, NULL);
+	int error = ruleset_elements(r->ruleset, note_slot, r);
 
 	r->has_kernel = error == 0;
-	return error < 0 && error != -ENOENT ? say(why, error, "the kernel's table") : 0;
+	if (error == 0 || error == -ENOENT)
+		error = r->error;
+	slots_settle(&r->slots);
+	return error < 0 ? say(why, error, "the kernel's table") : 0;
 }
 
 static int replace(struct recovery *r, const char *state, struct recover_fault *why)
@@ -324,5 +346,6 @@ int recover_store(const struct config *config, const char *state, uint64_t now, 
 		return say(why, -ENOMEM, "the table");
 	error = recover(&r, state, why);
 	ruleset_close(r.ruleset);
+	slots_done(&r.slots);
 	return error;
 }

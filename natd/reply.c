@@ -78,30 +78,29 @@ void reply_response(struct request *request, unsigned int status,
 	reply(request, status, response, LINES_TYPE);
 }
 
-static json_t *encode_problem(const struct problem *problem, json_t *holders)
+static json_t *encode_problem(const struct problem *problem, json_t *more)
 {
 	json_t *json;
 
 	json = api_encode_problem(problem);
-	if (json && holders && json_object_set(json, "holders", holders) < 0) {
+	if (json && more && json_object_update(json, more) < 0) {
 		json_decref(json);
 		json = NULL;
 	}
-	json_decref(holders);
+	json_decref(more);
 	return json;
 }
 
-void reply_problem(struct request *request, const struct problem *problem,
-		   json_t *holders)
+void reply_problem(struct request *request, const struct problem *problem, json_t *more)
 {
 	log_debug("uid %u (pid %d) was refused: %s", request->peer.uid, request->peer.pid,
 		  problem->detail);
 	if (request->connection)
 		reply(request, (unsigned int)outcome_of(problem->verdict)->http,
-		      json_response(encode_problem(problem, holders)),
+		      json_response(encode_problem(problem, more)),
 		      "application/problem+json");
 	else
-		json_decref(holders);
+		json_decref(more);
 }
 
 char *reply_unheard(const struct problem *problem, size_t *ret_len)

@@ -133,15 +133,22 @@ static int check_head_size(struct MHD_Connection *connection, struct problem *wh
 	return -EMSGSIZE;
 }
 
-static int check_rights(const struct request *request, unsigned int right,
+static int check_rights(const struct request *request, unsigned int may,
 			struct problem *why)
 {
-	if (request->peer.rights & right)
+	if (request->peer.may & may)
 		return 0;
 	problem_set(why, VERDICT_NOT_PERMITTED, "", "%s", "");
 	peer_refusal(&request->peer, request->server->group, why->detail,
 		     sizeof(why->detail), why->cure, sizeof(why->cure));
 	return -EPERM;
+}
+
+int request_rights(const struct request *request, struct rights **ret)
+{
+	return access_rights(&gateway_config(request->gw)->access,
+			     &request->client->credentials,
+			     request->peer.may & MAY_CONTROL, ret);
 }
 
 unsigned long long request_length(const struct request *request)
@@ -157,7 +164,7 @@ int request_judge(struct request *request, const char *method, const char *path,
 	enum body_kind kind;
 	int r;
 
-	r = check_rights(request, RIGHT_LOOK | RIGHT_CHANGE, why);
+	r = check_rights(request, MAY_LOOK | MAY_CHANGE, why);
 	if (r == 0)
 		r = check_head_size(connection, why);
 	if (r < 0)
@@ -166,7 +173,7 @@ int request_judge(struct request *request, const char *method, const char *path,
 		resource_find(method, path, &request->id, why, allow, ALLOW_STRLEN);
 	if (!request->route)
 		return -ENOENT;
-	r = check_rights(request, request->route->right, why);
+	r = check_rights(request, request->route->may, why);
 	if (r == 0)
 		r = check_parameters(connection, request->route, why);
 	if (r == 0)

@@ -20,11 +20,15 @@
 #include "natd/events.h"
 #include "natd/log.h"
 
-/** struct kept - a result */
+/**
+ * struct kept - a result
+ * @shadowed: listeners whose port an added mapping took
+ */
 struct kept {
 	uint64_t id;
 	uint32_t change;
 	uint32_t ended;
+	uint32_t shadowed;
 	enum verdict verdict;
 };
 
@@ -32,6 +36,7 @@ struct kept {
  * struct results
  * @pending:  ending connections failed; said where it is so
  * @mappings: one for each of @kept; NULL in NDJSON, which tells ids only
+ * @listeners: REFUSAL_LISTENERS_MAX for each of @kept, where there is any; or NULL
  * @at:       what is written next
  */
 struct results {
@@ -39,12 +44,16 @@ struct results {
 	size_t n, at, n_changes, ended;
 	struct kept *kept;
 	struct mapping *mappings;
+	struct listener (*listeners)[REFUSAL_LISTENERS_MAX];
 };
 
 static void results_free(void *userdata)
 {
 	struct results *results = userdata;
 
+	for (size_t i = 0; results->mappings && i < results->n; i++)
+		details_unref(results->mappings[i].details);
+	free(results->listeners);
 	free(results->kept);
 	free(results->mappings);
 	free(results);
@@ -62,8 +71,36 @@ static void keep(struct results *results, size_t i, const struct answer *answer,
 	};
 	if (result->effect != SIZE_MAX)
 		kept->ended = plan_effect_at(answer->plan, result->effect)->ended;
-	if (results->mappings)
-		results->mappings[i] = *result->mapping;
+	if (results->listeners)
+		kept->shadowed = (uint32_t)plan_shadowed(answer->plan, result,
+							 results->listeners[i]);
+	if (!results->mappings)
+		return;
+	results->mappings[i] = *result->mapping;
+	details_ref(results->mappings[i].details);
+}
+
+static bool any_shadowed(const struct result *result, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (result[i].shadowed)
+			return true;
+	return false;
+}
+
+/* Return: false: no memory. */
+static bool make_room(struct results *results, const struct result *result)
+{
+	results->kept = calloc(results->n + 1, sizeof(*results->kept));
+	if (!results->kept)
+		return false;
+	if (results->lines)
+		return true;
+	results->mappings = calloc(results->n + 1, sizeof(*results->mappings));
+	if (!results->mappings || !any_shadowed(result, results->n))
+		return results->mappings;
+	results->listeners = calloc(results->n, sizeof(*results->listeners));
+	return results->listeners;
 }
 
 /* Return: owned by the caller, or NULL (no memory). */
@@ -83,10 +120,7 @@ static struct results *keep_all(const struct answer *answer, bool lines, bool si
 		.pending = answer->pending,
 	};
 	result = plan_results(answer->plan, answer->request, &results->n);
-	results->kept = calloc(results->n + 1, sizeof(*results->kept));
-	if (!lines)
-		results->mappings = calloc(results->n + 1, sizeof(*results->mappings));
-	if (!results->kept || (!lines && !results->mappings)) {
+	if (!make_room(results, result)) {
 		results_free(results);
 		return NULL;
 	}
@@ -134,6 +168,31 @@ static const char *pending(const struct results *results)
 	return results->pending ? ",\"pending\":true" : "";
 }
 
+/* Of all mappings of a change: "tcp,udp" may shadow one of each. */
+static void write_shadows(const struct results *results, size_t end,
+			  struct buffer *buffer)
+{
+	bool begun = false;
+
+	for (size_t i = results->at; i < end; i++) {
+		for (uint32_t k = 0; k < results->kept[i].shadowed; k++) {
+			json_t *json = api_encode_listener(&results->listeners[i][k]);
+			char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+			buffer_put(buffer, begun ? "," : ",\"shadows\":[");
+			begun = true;
+			if (text)
+				buffer_put(buffer, text);
+			else
+				buffer->failed = true;
+			free(text);
+			json_decref(json);
+		}
+	}
+	if (begun)
+		buffer_put(buffer, "]");
+}
+
 static void write_object(const struct results *results, size_t end, struct buffer *buffer)
 {
 	uint64_t ended = 0;
@@ -146,8 +205,10 @@ static void write_object(const struct results *results, size_t end, struct buffe
 		buffer_mapping(buffer, &results->mappings[i], NULL);
 		ended += results->kept[i].ended;
 	}
-	buffer_printf(buffer, "],\"ended\":%" PRIu64 "%s}", ended,
+	buffer_printf(buffer, "],\"ended\":%" PRIu64 "%s", ended,
 		      results->single ? pending(results) : "");
+	write_shadows(results, end, buffer);
+	buffer_put(buffer, "}");
 }
 
 static void write_change(struct results *results, struct buffer *buffer)
@@ -205,25 +266,55 @@ static void name_place(const struct request *request, const struct mapping *m,
 		snprintf(described, sizeof(described), "\"%s\"", m->name);
 	else
 		mapping_describe(m, described);
-	snprintf(why->detail, sizeof(why->detail), "%s is declared at %.240s:%u.",
+	snprintf(why->detail, sizeof(why->detail), "%s is declared at %.200s:%u.",
 		 described, config->path, line);
 }
 
 /* Those that have an id: the others are of the list that was refused. */
-static json_t *encode_holders(const struct mapping *const *holders, size_t n)
+static json_t *encode_holders(const struct refusal *refusal)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < n && array; i++) {
-		if (!holders[i]->id)
-			continue;
-		if (json_array_append_new(array, api_encode_mapping(holders[i], NULL)) ==
-		    0)
+	for (size_t i = 0; i < refusal->n_holders && array; i++) {
+		const struct mapping *holder = refusal->holders[i];
+
+		if (!holder->id ||
+		    json_array_append_new(array, api_encode_mapping(holder, NULL)) == 0)
 			continue;
 		json_decref(array);
 		return NULL;
 	}
 	return array;
+}
+
+static json_t *encode_listeners(const struct refusal *refusal)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < refusal->n_listeners && i < REFUSAL_LISTENERS_MAX; i++) {
+		if (json_array_append_new(
+			    array, api_encode_listener(&refusal->listeners[i])) == 0)
+			continue;
+		json_decref(array);
+		return NULL;
+	}
+	return array;
+}
+
+/* What is in the way, beside the sentence; NULL: nothing, or no memory for it. */
+static json_t *encode_obstacles(const struct refusal *refusal)
+{
+	json_t *more = json_object();
+	int r = 0;
+
+	if (refusal->n_holders)
+		r = json_object_set_new(more, "holders", encode_holders(refusal));
+	if (r == 0 && refusal->n_listeners)
+		r = json_object_set_new(more, "listeners", encode_listeners(refusal));
+	if (r == 0)
+		return more;
+	json_decref(more);
+	return NULL;
 }
 
 static void tell_refusal(const struct request *request, const struct problem *why)
@@ -235,30 +326,20 @@ static void tell_refusal(const struct request *request, const struct problem *wh
 static void answer_refusal(struct request *request, const struct answer *answer,
 			   bool single)
 {
-	const struct mapping **holders;
 	const struct result *results;
+	struct refusal refusal;
 	struct problem why;
-	size_t n, n_holders = 0;
+	size_t n;
 
 	results = plan_results(answer->plan, answer->request, &n);
-	holders = calloc(n, sizeof(*holders));
-	if (!holders) {
-		reply_no_memory(request);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (results[i].mapping)
-			holders[n_holders++] = results[i].mapping;
-	problem_of_refusal(results[0].verdict,
-			   &answer->changes->changes[results[0].change], holders,
-			   n_holders, (uint64_t)time(NULL), &why);
+	plan_refusal(answer->plan, answer->request, &refusal);
+	problem_of_refusal(&refusal, &answer->changes->changes[results[0].change],
+			   (uint64_t)time(NULL), &why);
 	why.index = single ? -1 : (int64_t)results[0].change;
 	if (why.verdict == VERDICT_OF_CONFIG)
-		name_place(request, holders[0], &why);
+		name_place(request, refusal.holders[0], &why);
 	tell_refusal(request, &why);
-	reply_problem(request, &why,
-		      n_holders ? encode_holders(holders, n_holders) : NULL);
-	free(holders);
+	reply_problem(request, &why, encode_obstacles(&refusal));
 }
 
 /* ------------------------------------------------------------ the whole */
@@ -289,10 +370,12 @@ static void log_done(const struct request *request, const struct answer *answer,
 			 mapping_describe(results[0].mapping, described), ended);
 		return;
 	}
-	log_info("uid %u (pid %d): %s: %zu added, %zu removed, %zu unchanged; %s ended.",
-		 request->peer.uid, request->peer.pid,
-		 text_things(answer->changes->n, "change", changes), n[VERDICT_ADDED],
-		 n[VERDICT_REMOVED], n[VERDICT_UNCHANGED], ended);
+	log_info(
+		"uid %u (pid %d): %s: %zu added, %zu changed, %zu removed, %zu unchanged; "
+		"%s ended.",
+		request->peer.uid, request->peer.pid,
+		text_things(answer->changes->n, "change", changes), n[VERDICT_ADDED],
+		n[VERDICT_CHANGED], n[VERDICT_REMOVED], n[VERDICT_UNCHANGED], ended);
 }
 
 void change_answer(struct request *request, const struct answer *answer, bool single)

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/cleanup.h"
 #include "natd/server_private.h"
@@ -28,11 +27,9 @@ static void on_answer_list(void *userdata, const struct answer *answer)
 	request_drop(userdata);
 }
 
-/* What a client cannot say itself. */
-static void sign(const struct request *request, struct change_list *list)
+/* What a client cannot say itself. Return: 0 or -ENOMEM. */
+static int sign(const struct request *request, struct change_list *list)
 {
-	const uint64_t now = (uint64_t)time(NULL);
-
 	for (size_t i = 0; i < list->n; i++) {
 		struct mapping *m = &list->changes[i].mapping;
 
@@ -40,16 +37,22 @@ static void sign(const struct request *request, struct change_list *list)
 			continue;
 		m->origin = ORIGIN_ADMIN;
 		m->owner_uid = request->peer.uid;
-		m->created = now;
 	}
+	return request_rights(request, &list->rights);
 }
 
 void change_submit(struct request *request, struct change_list *list, bool single)
 {
+	const bool large = list->n > SERVER_LARGE_CHANGES;
 	int r;
 
-	sign(request, list);
-	request->large = list->n > SERVER_LARGE_CHANGES;
+	r = sign(request, list);
+	if (r < 0) {
+		change_list_done(list);
+		reply_no_memory(request);
+		return;
+	}
+	request->large = large;
 	request_hold(request);
 	r = engine_submit(gateway_engine(request_gateway(request)), list,
 			  single ? on_answer_single : on_answer_list, request);
@@ -60,10 +63,16 @@ void change_submit(struct request *request, struct change_list *list, bool singl
 }
 
 /* Return: the document, new reference; NULL: there is none, and it was refused. */
-static json_t *parse_body(struct request *request)
+static json_t *parse_body(struct request *request, const char *cure)
 {
+	struct problem why;
 	json_t *json;
 
+	if (!request->body.document.len) {
+		problem_set(&why, VERDICT_BAD_REQUEST, cure, "The request has no body.");
+		reply_problem(request, &why, NULL);
+		return NULL;
+	}
 	json = body_parse(&request->body);
 	if (!json)
 		reply_problem(request, &request->body.why, NULL);
@@ -77,7 +86,7 @@ static void change_document(struct request *request)
 	struct problem why;
 	int r;
 
-	json = parse_body(request);
+	json = parse_body(request, "Send one change, or a list.");
 	if (!json)
 		return;
 	r = api_decode_changes(json, &list, &why);
@@ -95,40 +104,80 @@ static void change_document(struct request *request)
 
 void mappings_change(struct request *request)
 {
-	struct problem why;
-
-	if (request->body.kind == BODY_LINES) {
+	if (request->body.kind == BODY_LINES)
 		change_submit(request, &request->body.list, false);
-	} else if (!request->body.document.len) {
-		problem_set(&why, VERDICT_BAD_REQUEST, "Send one change, or a list.",
-			    "The request has no body.");
-		reply_problem(request, &why, NULL);
-	} else {
+	else
 		change_document(request);
-	}
 }
 
-void mappings_remove(struct request *request)
+static void submit_one(struct request *request, struct change *change)
 {
-	const struct change change = { .kind = CHANGE_REMOVE,
-				       .selector.id = request->id };
 	struct change_list list = { 0 };
+	int r;
 
-	if (change_list_add(&list, &change) < 0)
+	r = change_list_add(&list, change);
+	change_done(change);
+	if (r < 0)
 		reply_no_memory(request);
 	else
 		change_submit(request, &list, true);
 }
 
-/* Return: 0; -ENOMEM. */
-static int list_for_flush(const struct table *table, bool all, struct change_list *ret)
+const char *const remove_filters[] = { "drain", NULL };
+
+void mappings_remove(struct request *request)
 {
+	struct change change = { .kind = CHANGE_REMOVE, .selector.id = request->id };
+	const char *drain = request_parameter(request, "drain");
+	struct problem why;
+
+	if (drain && strcmp(drain, "true") != 0 && strcmp(drain, "false") != 0) {
+		problem_set(&why, VERDICT_BAD_REQUEST, NULL,
+			    "The parameter \"drain\" is true or false.");
+		reply_problem(request, &why, NULL);
+		return;
+	}
+	change.drain = drain && *drain == 't';
+	submit_one(request, &change);
+}
+
+void mappings_patch(struct request *request)
+{
+	CLEANUP(json_decref) json_t *json = NULL;
+	struct change change;
+	struct problem why;
+	int r;
+
+	json = parse_body(request, "Send what is to be set, {\"enabled\":false}.");
+	if (!json)
+		return;
+	r = api_decode_patch(json, &change, &why);
+	buffer_done(&request->body.document);
+	if (r == 0) {
+		change.selector.id = request->id;
+		submit_one(request, &change);
+	} else if (r == -ENOMEM) {
+		reply_no_memory(request);
+	} else {
+		reply_problem(request, &why, NULL);
+	}
+}
+
+/* Who may not do everything empties his own. Return: 0; -ENOMEM. */
+static int list_for_flush(const struct request *request, bool all,
+			  struct change_list *ret)
+{
+	const struct table *table = gateway_table(request_gateway(request));
+	const bool others = request->peer.may & MAY_CONTROL;
 	const struct mapping *m;
 
 	table_for_each (table, m) {
 		struct change change = { .kind = CHANGE_REMOVE, .config_too = all };
 
 		if (!all && m->origin == ORIGIN_CONFIG)
+			continue;
+		if (!others &&
+		    (m->origin == ORIGIN_CONFIG || m->owner_uid != request->peer.uid))
 			continue;
 		change.selector.id = m->id;
 		if (change_list_add(ret, &change) < 0)
@@ -162,7 +211,7 @@ static int read_flush(struct request *request, bool *ret)
 	*ret = false;
 	if (!request->body.document.len)
 		return 0;
-	json = parse_body(request);
+	json = parse_body(request, NULL);
 	if (!json)
 		return -EINVAL;
 	if (decode_flush(json, ret, &why) == 0)
@@ -178,7 +227,7 @@ void mappings_flush(struct request *request)
 
 	if (read_flush(request, &all) < 0)
 		return;
-	if (list_for_flush(gateway_table(request_gateway(request)), all, &list) < 0) {
+	if (list_for_flush(request, all, &list) < 0) {
 		change_list_done(&list);
 		reply_no_memory(request);
 		return;

@@ -20,15 +20,23 @@
 
 DEFINE_CLEANUP(counts_free, struct counts *)
 
-const char *const mappings_filters[] = { "name", "protocol", "port", "to", NULL };
+const char *const mappings_filters[] = {
+	"name", "protocol", "port", "to", "state", "owner", "problems", NULL,
+};
 
-/** struct filter - what is not set fits everything */
+/**
+ * struct filter - what is not set fits everything
+ * @to: port 0: any
+ * @problems: those alone that have some
+ */
 struct filter {
 	char name[MAPPING_NAME_MAX + 1];
+	char owner[OWNER_STRLEN];
 	uint8_t protocol;
 	uint16_t port;
-	bool has_to;
-	struct endpoint to; /* port 0: any */
+	bool has_to, has_condition, problems;
+	enum mapping_condition condition;
+	struct endpoint to;
 };
 
 struct listing {
@@ -58,6 +66,16 @@ static int read_name(const char *value, struct filter *filter)
 	return 0;
 }
 
+static int read_protocol(const char *value, struct filter *filter)
+{
+	return protocol_parse(value, &filter->protocol);
+}
+
+static int read_port(const char *value, struct filter *filter)
+{
+	return port_parse(value, &filter->port);
+}
+
 static int read_to(const char *value, struct filter *filter)
 {
 	filter->has_to = true;
@@ -66,40 +84,107 @@ static int read_to(const char *value, struct filter *filter)
 	return endpoint_parse(value, &filter->to);
 }
 
+static int read_condition(const char *value, struct filter *filter)
+{
+	filter->has_condition = true;
+	return condition_parse(value, &filter->condition);
+}
+
+static bool is_owner(const char *text)
+{
+	if (strcmp(text, "config") == 0)
+		return true;
+	return strncmp(text, "uid:", 4) == 0 && text[4] &&
+	       !text[4 + strspn(text + 4, "0123456789")];
+}
+
+static int read_owner(const char *value, struct filter *filter)
+{
+	if (!is_owner(value) || strlen(value) >= sizeof(filter->owner))
+		return -EINVAL;
+	memcpy(filter->owner, value, strlen(value) + 1);
+	return 0;
+}
+
+static int read_problems(const char *value, struct filter *filter)
+{
+	filter->problems = strcmp(value, "true") == 0;
+	return filter->problems || strcmp(value, "false") == 0 ? 0 : -EINVAL;
+}
+
 /* Return: 0, or -EINVAL and @why. */
 static int read_filter(const struct request *request, struct filter *ret,
 		       struct problem *why)
 {
+	static const struct {
+		const char *name;
+		int (*read)(const char *value, struct filter *filter);
+		const char *flaw;
+	} parameters[] = {
+		{ "name", read_name, "cannot be a mapping's name" },
+		{ "protocol", read_protocol, "is none of tcp, udp, sctp, udplite" },
+		{ "port", read_port, "is no port from 1 to 65535" },
+		{ "to", read_to, "is neither an address nor address:port" },
+		{ "state", read_condition,
+		  "is none of active, disabled, waiting, shadowed" },
+		{ "owner", read_owner, "is neither config nor like uid:1000" },
+		{ "problems", read_problems, "is neither true nor false" },
+	};
 	const char *value;
 
 	*ret = (struct filter){ 0 };
-	value = request_parameter(request, "name");
-	if (value && read_name(value, ret) < 0)
-		return refuse(why, "name", value, "cannot be a mapping's name");
-	value = request_parameter(request, "protocol");
-	if (value && protocol_parse(value, &ret->protocol) < 0)
-		return refuse(why, "protocol", value, "is neither tcp nor udp");
-	value = request_parameter(request, "port");
-	if (value && port_parse(value, &ret->port) < 0)
-		return refuse(why, "port", value, "is no port from 1 to 65535");
-	value = request_parameter(request, "to");
-	if (value && read_to(value, ret) < 0)
-		return refuse(why, "to", value, "is neither an address nor address:port");
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
+		value = request_parameter(request, parameters[i].name);
+		if (value && parameters[i].read(value, ret) < 0)
+			return refuse(why, parameters[i].name, value, parameters[i].flaw);
+	}
 	return 0;
+}
+
+static bool fits_owner(const struct filter *filter, const struct mapping *m)
+{
+	char owner[OWNER_STRLEN];
+
+	return !filter->owner[0] || strcmp(filter->owner, mapping_owner(m, owner)) == 0;
 }
 
 static bool fits(const struct filter *filter, const struct mapping *m)
 {
 	if (filter->protocol && filter->protocol != m->protocol)
 		return false;
-	if (filter->port && filter->port != m->external.port)
+	if (filter->port &&
+	    (filter->port < m->external.port || filter->port > mapping_last_port(m)))
 		return false;
 	if (filter->name[0] && strcmp(filter->name, m->name) != 0)
 		return false;
+	if (!fits_owner(filter, m))
+		return false;
 	if (!filter->has_to)
 		return true;
-	return address_equal(&filter->to.addr, &m->internal.addr) &&
-	       (!filter->to.port || filter->to.port == m->internal.port);
+	return (address_equal(&filter->to.addr, &m->internal.addr) ||
+		address_equal(&filter->to.addr, &m->host)) &&
+	       (!filter->to.port || (filter->to.port >= m->internal.port &&
+				     filter->to.port - m->internal.port < m->n_ports));
+}
+
+static bool has_problem(const struct mapping_state *state)
+{
+	switch (state->condition) {
+	case CONDITION_WAITING:
+	case CONDITION_SHADOWED:
+		return true;
+	case CONDITION_ACTIVE:
+	case CONDITION_DISABLED:
+		break;
+	}
+	return state->n_blocked_by || state->n_shadowed_by || state->n_listeners;
+}
+
+static bool state_fits(const struct filter *filter, const struct mapping_state *state)
+{
+	if (filter->has_condition && filter->condition != state->condition)
+		return false;
+	return !filter->problems || has_problem(state);
 }
 
 static const struct mapping *next_after(const struct table *table, uint64_t id)
@@ -122,6 +207,8 @@ static void write_mapping(struct listing *listing, const struct mapping *m,
 	struct mapping_state state;
 
 	counts_state(listing->counts, m, &state);
+	if (!state_fits(&listing->filter, &state))
+		return;
 	if (listing->begun && !listing->lines)
 		buffer_add(buffer, ",", 1);
 	listing->begun = true;
@@ -185,13 +272,14 @@ void mappings_one(struct request *request)
 {
 	CLEANUP(counts_free) struct counts *counts = NULL;
 	const struct change asked = { .kind = CHANGE_REMOVE, .selector.id = request->id };
+	const struct refusal refusal = { .verdict = VERDICT_NOT_FOUND };
 	struct mapping_state state;
 	const struct mapping *m;
 	struct problem why;
 
 	m = table_find_id(gateway_table(request_gateway(request)), request->id);
 	if (!m) {
-		problem_of_refusal(VERDICT_NOT_FOUND, &asked, NULL, 0, 0, &why);
+		problem_of_refusal(&refusal, &asked, 0, &why);
 		why.index = -1;
 		reply_problem(request, &why, NULL);
 		return;

@@ -21,6 +21,7 @@
 
 struct rtnl {
 	struct mnl_socket *nl; /* NULL: open before use */
+	int bus;
 	uint32_t seq;
 	_Alignas(struct nlmsghdr) char buf[BUFFER_LEN];
 };
@@ -41,7 +42,7 @@ static int socket_ready(struct rtnl *rtnl)
 
 	if (rtnl->nl)
 		return 0;
-	rtnl->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	rtnl->nl = mnl_socket_open2(rtnl->bus, SOCK_CLOEXEC);
 	if (!rtnl->nl)
 		return -errno;
 	if (mnl_socket_bind(rtnl->nl, 0, MNL_SOCKET_AUTOPID) < 0) {
@@ -56,13 +57,14 @@ static int socket_ready(struct rtnl *rtnl)
 	return 0;
 }
 
-int rtnl_open(struct rtnl **ret)
+int rtnl_open(int bus, struct rtnl **ret)
 {
 	CLEANUP(rtnl_close) struct rtnl *rtnl = calloc(1, sizeof(*rtnl));
 	int r;
 
 	if (!rtnl)
 		return -ENOMEM;
+	rtnl->bus = bus;
 	r = socket_ready(rtnl);
 	if (r < 0)
 		return r;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * rtnl - asks rtnetlink questions and reads the answers to their end
+ * rtnl - asks the kernel questions by netlink and reads the answers to their end
  */
 
 #include <libmnl/libmnl.h>
@@ -28,8 +28,9 @@ static inline bool rtnl_has(const struct nlmsghdr *nlh, size_t size)
 	return mnl_nlmsg_get_payload_len(nlh) >= size;
 }
 
-/** rtnl_open() - Return: 0; -ENOMEM, -EMFILE, -ENFILE; another errno of the socket */
-int rtnl_open(struct rtnl **ret);
+/** rtnl_open() - @bus: NETLINK_ROUTE, NETLINK_SOCK_DIAG. Return: 0; -ENOMEM, -EMFILE,
+ * -ENFILE, -EPROTONOSUPPORT; another errno of the socket */
+int rtnl_open(int bus, struct rtnl **ret);
 void rtnl_close(struct rtnl *rtnl); /* NULL is fine */
 
 /**

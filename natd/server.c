@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -82,11 +83,34 @@ static const char *find_no_place(const struct server *server, int fd,
 	return NULL;
 }
 
+/* Return: there is a place; else the client was told. */
+static bool has_place(struct server *server, int fd, const struct peer *peer)
+{
+	const char *no_place = find_no_place(server, fd, peer);
+
+	if (no_place && !server->looked) {
+		/* somebody may have left and nobody looked since */
+		server->looked = true;
+		http_run(server);
+		no_place = find_no_place(server, fd, peer);
+	}
+	if (!no_place)
+		return true;
+	log_debug("uid %u (pid %d) was turned away: %s", peer->uid, peer->pid, no_place);
+	turn_away(fd, no_place);
+	return false;
+}
+
+void client_free(struct client *client)
+{
+	credentials_done(&client->credentials);
+	free(client);
+}
+
 static void admit(struct server *server, int fd)
 {
 	struct credentials credentials;
 	struct client *client;
-	const char *no_place;
 	struct peer peer;
 	int r;
 
@@ -96,25 +120,18 @@ static void admit(struct server *server, int fd)
 		close(fd);
 		return;
 	}
-	peer_judge(&credentials, server->uid, &peer);
-	no_place = find_no_place(server, fd, &peer);
-	if (no_place && !server->looked) {
-		/* somebody may have left and nobody looked since */
-		server->looked = true;
-		http_run(server);
-		no_place = find_no_place(server, fd, &peer);
-	}
-	if (no_place) {
-		log_debug("uid %u (pid %d) was turned away: %s", peer.uid, peer.pid,
-			  no_place);
-		turn_away(fd, no_place);
+	peer_judge(&credentials, server->uid, &gateway_config(server->gw)->access, &peer);
+	if (!has_place(server, fd, &peer)) {
+		credentials_done(&credentials);
 		return;
 	}
 	client = calloc(1, sizeof(*client));
 	if (!client) {
+		credentials_done(&credentials);
 		turn_away(fd, "There is no memory.");
 		return;
 	}
+	client->credentials = credentials;
 	client->peer = peer;
 	r = http_add(server, fd, client);
 	if (r < 0)
@@ -216,6 +233,48 @@ static void remove_file(const struct server *server)
 		log_debug("%s cannot be removed: %s.", path, strerror(errno));
 }
 
+/* Return: 0, -ENOENT where the file is not ours any more, or what chmod() said. */
+static int change_mode(const struct server *server, mode_t mode)
+{
+	char proc[sizeof("/proc/self/fd/-2147483648")];
+	struct stat st;
+	int fd, r = 0;
+
+	fd = open(server->address.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	if (r == 0 && (st.st_dev != server->file_dev || st.st_ino != server->file_ino))
+		r = -ENOENT;
+	if (r == 0 && (st.st_mode & 07777) != mode && chmod(proc, mode) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+static void on_configured(void *userdata)
+{
+	struct server *server = userdata;
+	mode_t mode = server_mode(&gateway_config(server->gw)->access, server->rootless);
+	int r;
+
+	r = change_mode(server, mode);
+	if (r < 0)
+		log_error("%s cannot get the mode %o that the access block asks for: %s.",
+			  server->address.sun_path, mode, strerror(-r));
+}
+
+void server_follow(struct server *server, bool rootless)
+{
+	if (!server->has_file)
+		return;
+	server->rootless = rootless;
+	server->follows = true;
+	gateway_follow(server->gw, on_configured, server);
+}
+
 static int add_sources(struct server *server)
 {
 	int r;
@@ -283,6 +342,8 @@ void server_free(struct server *server)
 	sd_event_source_disable_unref(server->listening);
 	sd_event_source_disable_unref(server->pause);
 	http_stop(server);
+	if (server->follows)
+		gateway_follow(server->gw, NULL, NULL);
 	remove_file(server);
 	if (server->reserve >= 0)
 		close(server->reserve);

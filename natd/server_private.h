@@ -43,12 +43,14 @@
 
 /**
  * struct client - a connection
+ * @peer:  as judged when it came; each request is judged anew
  * @since: when it may have begun with its request, CLOCK_MONOTONIC
  * @asked: the request is whole
  * @turn:  in which one of its requests was begun last
  */
 struct client {
 	LIST_ENTRY(client) link;
+	struct credentials credentials;
 	struct peer peer;
 	int fd;
 	uint64_t since;
@@ -78,6 +80,7 @@ struct server {
 	bool has_file; /* at @address, and it is ours as long as it is this one: */
 	dev_t file_dev;
 	ino_t file_ino;
+	bool rootless, follows; /* its mode does */
 
 	gid_t gid;
 	uid_t uid;
@@ -104,6 +107,8 @@ struct server {
 	uint64_t deadline;
 	uint64_t next_look; /* at clients that take too long */
 };
+
+void client_free(struct client *client);
 
 /** http_start() - Return: 0, -ENOMEM, -EMFILE */
 int http_start(struct server *server);

@@ -32,21 +32,40 @@
 #define INSERT                                                                           \
 	"INSERT INTO mapping (id, name, protocol, external_address, external_port, "     \
 	"internal_address, internal_port, origin, owner_uid, enabled, created, "         \
-	"checksum) VALUES "
-#define ROW   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-#define ROWS4 ROW ", " ROW ", " ROW ", " ROW
+	"changed, changed_by, n_ports, lifetime, expires, suffix, lan, comment, "        \
+	"remotes, checksum) VALUES "
+#define ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+/* as store_is_plain() has it */
+#define PLAIN  "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, '', '', '', ?)"
+#define PLAIN4 PLAIN ", " PLAIN ", " PLAIN ", " PLAIN
 
 static const char *const sql[] = {
 	[STORE_INSERT] = INSERT ROW,
-	[STORE_INSERT_MANY] = INSERT ROWS4 ", " ROWS4 ", " ROWS4 ", " ROWS4,
+	[STORE_INSERT_MANY] = INSERT PLAIN4 ", " PLAIN4 ", " PLAIN4 ", " PLAIN4,
+	[STORE_UPDATE] =
+		"UPDATE mapping SET name = ?2, protocol = ?3, external_address = ?4, "
+		"external_port = ?5, internal_address = ?6, internal_port = ?7, "
+		"origin = ?8, owner_uid = ?9, enabled = ?10, created = ?11, "
+		"changed = ?12, changed_by = ?13, n_ports = ?14, lifetime = ?15, "
+		"expires = ?16, suffix = ?17, lan = ?18, comment = ?19, remotes = ?20, "
+		"checksum = ?21 WHERE id = ?1 AND checksum = ?22",
 	[STORE_DELETE] = "DELETE FROM mapping WHERE id = ?1 AND checksum = ?2",
 	[STORE_ENDING_INSERT] =
 		"INSERT OR REPLACE INTO ending (protocol, external_address, "
-		"external_port, checksum) VALUES (?1, ?2, ?3, ?4)",
+		"external_port, last_port, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[STORE_ENDINGS_DELETE] = "DELETE FROM ending",
 	[STORE_META_UPDATE] = "UPDATE meta SET sequence = ?1, next_id = ?2, rows = ?3, "
 			      "digest = ?4, checksum = ?5 "
 			      "WHERE one = 1 AND checksum = ?6",
+	[STORE_CLOCK_PUT] =
+		"INSERT OR REPLACE INTO clock (one, boot, offset, lease, wall, "
+		"checksum) VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+	/* a mapping's last connections may outlive it */
+	[STORE_TRAFFIC_PUT] =
+		"INSERT OR REPLACE INTO traffic (id, connections, bytes_in, bytes_out, "
+		"packets_in, packets_out, checksum) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
+		"WHERE EXISTS (SELECT 1 FROM mapping WHERE id = ?1)",
+	[STORE_TRAFFIC_DELETE] = "DELETE FROM traffic WHERE id = ?1",
 };
 
 DEFINE_CLEANUP(store_close, struct store *)
@@ -96,6 +115,9 @@ int store_open_db(struct store *store, bool create, struct store_fault *why)
 	r = store_meta_read(store, &store->meta);
 	if (r < 0)
 		return store_say(store, r, "its table meta", why);
+	r = store_beside_read(store);
+	if (r < 0)
+		return store_say(store, r, "its table clock", why);
 	return 0;
 }
 
@@ -148,6 +170,7 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	store_close_db(store);
+	store_traffic_forget(store);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	free(store);
@@ -196,34 +219,78 @@ uint64_t store_sequence(const struct store *store)
 
 /* ------------------------------------------------------------ transactions */
 
-static int write_effect(struct store *store, const struct effect *effect)
+/* Connections that no mapping leads where they go any more are ended after the commit:
+ * by the next natd, where this one does not come to it. */
+static bool leaves_connections(const struct effect *effect)
+{
+	const struct mapping *before = effect->before;
+
+	if (effect->drain)
+		return false;
+	if (effect->kind == CHANGE_REMOVE)
+		return true;
+	return before->enabled &&
+	       (!effect->mapping->enabled ||
+		!endpoint_equal(&before->internal, &effect->mapping->internal));
+}
+
+static int write_removal(struct store *store, const struct effect *effect,
+			 uint64_t checksum)
 {
 	const struct mapping *m = effect->mapping;
-	uint64_t checksum = store_checksum_mapping(m);
 	int r;
+
+	store->next.rows--;
+	store->next.digest -= checksum;
+	r = store_delete(store, m->id, checksum);
+	if (r == 0 && store->has_traffic)
+		r = store_traffic_delete(store, m->id);
+	if (r == 0 && leaves_connections(effect))
+		r = store_ending_insert(store, m);
+	return r;
+}
+
+static int write_update(struct store *store, const struct effect *effect,
+			uint64_t checksum)
+{
+	uint64_t before = store_checksum_mapping(effect->before);
+	int r;
+
+	store->next.digest += checksum - before;
+	r = store_update(store, effect->mapping, checksum, before);
+	if (r == 0 && leaves_connections(effect))
+		r = store_ending_insert(store, effect->before);
+	return r;
+}
+
+static int write_effect(struct store *store, const struct effect *effect)
+{
+	uint64_t checksum = store_checksum_mapping(effect->mapping);
 
 	switch (effect->kind) {
 	case CHANGE_ADD:
 		store->next.rows++;
 		store->next.digest += checksum;
-		return store_insert(store, m, checksum);
+		return store_insert(store, effect->mapping, checksum);
 	case CHANGE_REMOVE:
-		store->next.rows--;
-		store->next.digest -= checksum;
-		r = store_delete(store, m->id, checksum);
-		return r < 0 ? r : store_ending_insert(store, m);
+		return write_removal(store, effect, checksum);
+	case CHANGE_UPDATE:
+		return write_update(store, effect, checksum);
 	}
 	return -EINVAL;
 }
 
-/* Are there so many additions from effect @i on that one statement takes them? */
+/* Are there so many plain additions from effect @i on that one statement takes them? */
 static bool has_rows(const struct plan *plan, size_t i)
 {
 	if (plan_size(plan) - i < STORE_ROWS)
 		return false;
-	for (size_t end = i + STORE_ROWS; i < end; i++)
-		if (plan_effect_at(plan, i)->kind != CHANGE_ADD)
+	for (size_t end = i + STORE_ROWS; i < end; i++) {
+		const struct effect *effect = plan_effect_at(plan, i);
+
+		if (effect->kind != CHANGE_ADD || !store_is_plain(effect->mapping))
 			return false;
+	}
 	return true;
 }
 
@@ -265,6 +332,8 @@ static int write_plan(struct store *store, const struct plan *plan)
 	if (store->endings_gone)
 		r = store_endings_delete(store);
 	if (r == 0)
+		r = store_beside_write(store);
+	if (r == 0)
 		r = write_effects(store, plan);
 	if (r == 0)
 		r = store_meta_update(store, &store->meta, &store->next);
@@ -283,7 +352,13 @@ static bool has_moved(const struct store *store)
 	       moved;
 }
 
-int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
+/* Some errors have undone the transaction already. */
+static int undo(struct store *store)
+{
+	return sqlite3_get_autocommit(store->db) ? 0 : store_exec(store->db, "ROLLBACK");
+}
+
+static int open_transaction(struct store *store)
 {
 	int r;
 
@@ -292,14 +367,25 @@ int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
 		return -EIO;
 	if (has_moved(store))
 		return -ENOENT;
+	/* one that could not be undone, for want of memory */
+	r = undo(store);
+	if (r == 0)
+		r = store_exec(store->db, "BEGIN IMMEDIATE");
+	store->in_transaction = r == 0;
+	return r;
+}
+
+int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
+{
+	int r;
+
+	r = open_transaction(store);
+	if (r < 0)
+		return r;
 	store->next = store->meta;
 	store->next.sequence++;
 	store->next.next_id = next_id;
 	store->bulk = plan_size(plan) > BULK;
-	r = store_exec(store->db, "BEGIN IMMEDIATE");
-	if (r < 0)
-		return r;
-	store->in_transaction = true;
 	r = write_plan(store, plan);
 	if (r < 0)
 		store_rollback(store);
@@ -316,6 +402,7 @@ int store_commit(struct store *store)
 	if (r < 0)
 		return r;
 	store->meta = store->next;
+	store_beside_written(store);
 	if (store->endings_gone)
 		store->endings_done = false;
 	if (store->bulk)
@@ -325,10 +412,30 @@ int store_commit(struct store *store)
 
 void store_rollback(struct store *store)
 {
-	/* some errors have undone the transaction already */
-	if (store->db && !sqlite3_get_autocommit(store->db))
-		store_exec(store->db, "ROLLBACK");
+	if (store->db)
+		undo(store);
 	store->in_transaction = false;
+}
+
+/* Whether a commit that failed happened does not matter: it is written again. */
+int store_save(struct store *store)
+{
+	int r;
+
+	r = open_transaction(store);
+	if (r < 0)
+		return r;
+	r = store_beside_write(store);
+	if (r == 0)
+		r = store_flush(store->db);
+	if (r == 0)
+		r = store_exec(store->db, "COMMIT");
+	if (r < 0)
+		store_rollback(store);
+	else
+		store_beside_written(store);
+	store->in_transaction = false;
+	return r;
 }
 
 void store_endings_done(struct store *store)

@@ -10,6 +10,7 @@
  */
 
 #include "core/table.h"
+#include "natd/lease_clock.h"
 
 struct store;
 
@@ -62,9 +63,37 @@ void store_rollback(struct store *store);
  */
 int store_reopen(struct store *store);
 
-/** store_ending - a removed mapping's external endpoint */
+/** store_anchor() - of the lease clock, as last written; all zero: none yet */
+void store_anchor(const struct store *store, struct lease_anchor *ret);
+/** store_set_anchor() - to be written with the next store_begin() */
+void store_set_anchor(struct store *store, const struct lease_anchor *anchor);
+/** store_save() - write the anchor and store_traffic() figures in a transaction of their
+ * own, sequence number unchanged: when natd stops, and every few minutes. Nothing is lost
+ * but these when it fails.
+ * Return: as store_begin(). No transaction may be open. */
+int store_save(struct store *store);
+
+/**
+ * struct store_traffic - what a mapping has carried in connections that are over
+ */
+struct store_traffic {
+	uint64_t connections;
+	uint64_t bytes_in, bytes_out; /* from the remote, to it */
+	uint64_t packets_in, packets_out;
+};
+/** store_traffic() - read all figures when natd starts. Return: 0, -EUCLEAN (some are
+ * damaged: those are skipped), -EIO.. */
+typedef void (*store_on_traffic)(void *userdata, uint64_t id,
+				 const struct store_traffic *traffic);
+int store_traffic(struct store *store, store_on_traffic on_traffic, void *userdata);
+/** store_put_traffic() - to be written by the next store_save() or store_begin(); rows of
+ * mappings that are removed go with them. Return: 0 or -ENOMEM */
+int store_put_traffic(struct store *store, uint64_t id,
+		      const struct store_traffic *traffic);
+
+/** store_ending - a removed mapping's external endpoint, and its last port */
 typedef void (*store_ending)(void *userdata, uint8_t protocol,
-			     const struct endpoint *external);
+			     const struct endpoint *external, uint16_t last_port);
 /** store_endings() - those whose connections may not have been ended. Return: 0, -EIO..
  */
 int store_endings(struct store *store, store_ending on_ending, void *userdata);

@@ -86,6 +86,20 @@ int store_exec(sqlite3 *db, const char *sql)
 	return store_errno(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
+int store_number(sqlite3 *db, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *statement = NULL;
+	int r;
+
+	r = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_step(statement);
+	if (r == SQLITE_ROW)
+		*ret = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : store_errno(db, r);
+}
+
 /* What a person does about it, by errno. */
 static const char *cure_of(int error)
 {

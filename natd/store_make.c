@@ -94,6 +94,8 @@ static int write_table(struct store *new, const struct table *table, uint64_t se
 		r = store_insert(new, m, checksum);
 	}
 	if (r == 0)
+		r = store_beside_write(new);
+	if (r == 0)
 		r = store_meta_update(new, &new->meta, &new->next);
 	return r < 0 ? r : store_exec(new->db, "COMMIT");
 }
@@ -102,7 +104,12 @@ static int write_table(struct store *new, const struct table *table, uint64_t se
 static int build_new(const struct store *store, int dir_fd, const struct table *table,
 		     uint64_t sequence, struct store_fault *why)
 {
-	struct store new = { .lock_fd = -1 };
+	struct store new = {
+		.lock_fd = -1,
+		.anchor = store->anchor,
+		.anchor_new = store->anchor_new,
+		.traffic = store->traffic,
+	};
 	int r;
 
 	snprintf(new.path, sizeof(new.path), "%.4000s.new", store->path);

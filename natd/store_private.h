@@ -9,23 +9,25 @@
 
 #include "natd/store.h"
 
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2
 
 enum store_statement {
 	STORE_INSERT,
 	STORE_INSERT_MANY,
+	STORE_UPDATE,
 	STORE_DELETE,
 	STORE_ENDING_INSERT,
 	STORE_ENDINGS_DELETE,
 	STORE_META_UPDATE,
+	STORE_CLOCK_PUT,
+	STORE_TRAFFIC_PUT,
+	STORE_TRAFFIC_DELETE,
 };
-#define STORE_STATEMENTS (STORE_META_UPDATE + 1)
+#define STORE_STATEMENTS (STORE_TRAFFIC_DELETE + 1)
 
-/* STORE_INSERT_MANY inserts so many: to start and end a statement costs as much as half
- * a row */
+/* STORE_INSERT_MANY inserts so many plain ones: to start and end a statement costs as
+ * much as half a row */
 #define STORE_ROWS 16
-/* values of each */
-#define STORE_COLUMNS 12
 
 /**
  * struct store_meta - the one row of table meta
@@ -48,6 +50,9 @@ struct store_meta {
  * @bulk: the open transaction wrote much
  * @endings_done: all rows of ending can go
  * @endings_gone: they do with the open transaction
+ * @anchor: of the lease clock; @anchor_new: it is not in the file yet
+ * @traffic: figures that are not in the file yet, a tree of tsearch(3)
+ * @has_traffic: table traffic may have rows
  */
 struct store {
 	char path[4096]; /* DIR/natd.db */
@@ -56,11 +61,17 @@ struct store {
 	sqlite3_stmt *statements[STORE_STATEMENTS];
 	struct store_meta meta, next;
 	bool in_transaction, bulk, endings_done, endings_gone;
+	struct lease_anchor anchor;
+	bool anchor_new;
+	void *traffic;
+	bool has_traffic;
 };
 
 /** store_errno() - SQLite's @result, the last one of @db, as 0 or -errno */
 int store_errno(sqlite3 *db, int result);
 int store_exec(sqlite3 *db, const char *sql);
+/** store_number() - the first column of the first row. Return: 0 or -errno */
+int store_number(sqlite3 *db, const char *sql, int64_t *ret);
 /** store_flush() - the open transaction's pages go to the log now. Return: 0 or -errno */
 int store_flush(sqlite3 *db);
 
@@ -105,21 +116,30 @@ int store_schema(struct store *store, bool create, struct store_fault *why);
 
 uint64_t store_checksum_meta(const struct store_meta *meta);
 uint64_t store_checksum_mapping(const struct mapping *m);
+/** store_is_plain() - has it nothing but what most have? */
+bool store_is_plain(const struct mapping *m);
+uint64_t store_checksum_ending(uint8_t protocol, const struct endpoint *external,
+			       uint16_t last_port);
 
-#define STORE_SELECT_MAPPINGS                                                            \
-	"SELECT id, name, protocol, external_address, external_port, internal_address, " \
-	"internal_port, origin, owner_uid, enabled, created, checksum FROM mapping"
-/** store_read_mapping() - a row of it. Return: 0; -EINVAL when a value or the checksum is
- * wrong */
+/** store_select() - all rows of table mapping, as a store of @format has it; @order:
+ * " ORDER BY id" or so. Return: SQLite's word */
+int store_select(sqlite3 *db, int64_t format, const char *order, sqlite3_stmt **ret);
+/** store_read_mapping() - a row of it. Return: 0, and a reference to the details is the
+ * caller's; -EINVAL when a value or the checksum is wrong; -ENOMEM */
 int store_read_mapping(sqlite3_stmt *s, struct mapping *ret);
 int store_load_all(struct store *store, struct table *table, struct store_fault *why);
+/** store_verify() - do the rows of a store of @format fit their checksums, and meta?
+ * Return: 0, or as store_load() */
+int store_verify(struct store *store, int64_t format, struct store_fault *why);
 
 /* Bind, run and reset a statement. Return: 0 or -errno; -EUCLEAN when it did not meet
  * exactly the row it speaks of. */
 int store_insert(struct store *store, const struct mapping *m, uint64_t checksum);
-/* STORE_ROWS of them */
+/* STORE_ROWS of them, plain */
 int store_insert_many(struct store *store, const struct mapping *const *mappings,
 		      const uint64_t *checksums);
+int store_update(struct store *store, const struct mapping *m, uint64_t checksum,
+		 uint64_t checksum_before);
 int store_delete(struct store *store, uint64_t id, uint64_t checksum);
 int store_ending_insert(struct store *store, const struct mapping *m);
 int store_endings_delete(struct store *store);
@@ -127,3 +147,23 @@ int store_meta_update(struct store *store, const struct store_meta *from,
 		      const struct store_meta *to);
 /** store_meta_read() - Return: 0; -EUCLEAN; -EIO.. */
 int store_meta_read(struct store *store, struct store_meta *ret);
+
+/* what a store of format 1 has no rows of */
+
+/** store_beside_read() - the anchor, and is there traffic? Return: 0; -EUCLEAN; -EIO.. */
+int store_beside_read(struct store *store);
+/** store_beside_write() - anchor and traffic, into the open transaction */
+int store_beside_write(struct store *store);
+/** store_beside_written() - it was committed */
+void store_beside_written(struct store *store);
+/** store_traffic_delete() - what mapping @id carried */
+int store_traffic_delete(struct store *store, uint64_t id);
+/** store_traffic_forget() - what is not in the file */
+void store_traffic_forget(struct store *store);
+/** store_run() - step and reset; @rows: how many it must have met; 0 = any */
+int store_run(struct store *store, sqlite3_stmt *statement, int rows);
+
+/* FNV-1a, 64 bits: a changed byte always shows; it is against rot, not against people */
+#define STORE_SUM_START UINT64_C(0xcbf29ce484222325)
+uint64_t store_sum_bytes(uint64_t sum, const void *bytes, size_t len);
+uint64_t store_sum_number(uint64_t sum, uint64_t number);

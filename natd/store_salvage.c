@@ -20,11 +20,19 @@
 
 DEFINE_CLEANUP(store_close, struct store *)
 
+/**
+ * struct salvage
+ * @format:  of the copy
+ * @highest: id that was read from the beginning
+ * @error:   -ENOMEM, or 0
+ */
 struct salvage {
-	struct store *copy;
+	struct store *copy, *store;
+	int64_t format;
 	store_row on_row;
 	void *userdata;
-	uint64_t highest; /* id that was read from the beginning */
+	uint64_t highest;
+	int error;
 };
 
 static bool lacks_memory(int result)
@@ -32,10 +40,22 @@ static bool lacks_memory(int result)
 	return (result & 0xff) == SQLITE_NOMEM || result == SQLITE_IOERR_NOMEM;
 }
 
+static void read_row(struct salvage *s, sqlite3_stmt *rows)
+{
+	struct mapping m;
+	int r = store_read_mapping(rows, &m);
+
+	if (r == -ENOMEM)
+		s->error = r;
+	if (r < 0)
+		return;
+	s->on_row(s->userdata, &m);
+	details_unref(m.details);
+}
+
 /* Return: 0 at the end, else SQLite's word. */
 static int read_forward(struct salvage *s, sqlite3_stmt *rows)
 {
-	struct mapping m;
 	int r;
 
 	while ((r = sqlite3_step(rows)) == SQLITE_ROW) {
@@ -43,8 +63,7 @@ static int read_forward(struct salvage *s, sqlite3_stmt *rows)
 
 		if (id > s->highest)
 			s->highest = id;
-		if (store_read_mapping(rows, &m) == 0)
-			s->on_row(s->userdata, &m);
+		read_row(s, rows);
 	}
 	return r == SQLITE_DONE ? 0 : r;
 }
@@ -52,26 +71,24 @@ static int read_forward(struct salvage *s, sqlite3_stmt *rows)
 /* Return: as read_forward(). */
 static int read_backward(struct salvage *s, sqlite3_stmt *rows)
 {
-	struct mapping m;
 	int r;
 
 	while ((r = sqlite3_step(rows)) == SQLITE_ROW) {
 		if ((uint64_t)sqlite3_column_int64(rows, 0) <= s->highest)
 			return 0;
-		if (store_read_mapping(rows, &m) == 0)
-			s->on_row(s->userdata, &m);
+		read_row(s, rows);
 	}
 	return r == SQLITE_DONE ? 0 : r;
 }
 
 /* Return: 0, or SQLite's word. */
-static int read_by(struct salvage *s, const char *sql,
+static int read_by(struct salvage *s, const char *order,
 		   int (*read)(struct salvage *s, sqlite3_stmt *rows))
 {
 	sqlite3_stmt *rows = NULL;
 	int r;
 
-	r = sqlite3_prepare_v2(s->copy->db, sql, -1, &rows, NULL);
+	r = store_select(s->copy->db, s->format, order, &rows);
 	if (r == SQLITE_OK)
 		r = read(s, rows);
 	sqlite3_finalize(rows);
@@ -83,25 +100,53 @@ static int read_rows(struct salvage *s)
 {
 	int r;
 
-	r = read_by(s, STORE_SELECT_MAPPINGS " ORDER BY id", read_forward);
+	r = read_by(s, " ORDER BY id", read_forward);
 	if (r != SQLITE_OK && !lacks_memory(r))
-		r = read_by(s, STORE_SELECT_MAPPINGS " ORDER BY id DESC", read_backward);
-	return lacks_memory(r) ? -ENOMEM : 0;
+		r = read_by(s, " ORDER BY id DESC", read_backward);
+	return lacks_memory(r) ? -ENOMEM : s->error;
 }
 
 /* Return: 0, -ENOMEM. */
-static int read_meta(struct store *copy, struct store_remains *remains)
+static int read_meta(struct salvage *s, struct store_remains *remains)
 {
 	struct store_meta meta;
 	int r;
 
-	r = store_meta_read(copy, &meta);
+	r = store_number(s->copy->db, "PRAGMA user_version", &s->format);
+	if (r < 0 || s->format < 1 || s->format > STORE_FORMAT)
+		s->format = STORE_FORMAT;
+	if (r == -ENOMEM)
+		return r;
+	r = store_meta_read(s->copy, &meta);
 	if (r == 0) {
 		remains->sequence = meta.sequence;
 		remains->next_id = meta.next_id;
 		remains->rows = (int64_t)meta.rows;
 	}
 	return r == -ENOMEM ? r : 0;
+}
+
+static void keep_traffic(void *userdata, uint64_t id, const struct store_traffic *traffic)
+{
+	struct salvage *s = userdata;
+
+	if (store_put_traffic(s->store, id, traffic) < 0)
+		s->error = -ENOMEM;
+}
+
+/* They go into what replaces it. Return: 0, -ENOMEM. */
+static int read_beside(struct salvage *s)
+{
+	struct lease_anchor anchor;
+	int r;
+
+	r = store_beside_read(s->copy);
+	store_anchor(s->copy, &anchor);
+	if (anchor.lease)
+		store_set_anchor(s->store, &anchor);
+	if (r != -ENOMEM)
+		r = store_traffic(s->copy, keep_traffic, s);
+	return r == -ENOMEM ? r : s->error;
 }
 
 /* Return: 0, -ENOMEM. */
@@ -121,11 +166,13 @@ static int read_copy(struct salvage *s, struct store_remains *remains)
 	r = store_exec(copy->db, "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;"
 				 "PRAGMA cell_size_check = ON;");
 	if (r != -ENOMEM)
-		r = read_meta(copy, remains);
-	return r == -ENOMEM ? r : read_rows(s);
+		r = read_meta(s, remains);
+	if (r != -ENOMEM)
+		r = read_rows(s);
+	return r == -ENOMEM ? r : read_beside(s);
 }
 
-static int read_aside(const struct store *store, struct salvage *s,
+static int read_aside(struct store *store, struct salvage *s,
 		      struct store_remains *remains)
 {
 	CLEANUP(store_close) struct store *copy = calloc(1, sizeof(*copy));
@@ -140,6 +187,7 @@ static int read_aside(const struct store *store, struct salvage *s,
 	snprintf(copy->path, sizeof(copy->path), "%.*s/%s", (int)dir, store->path,
 		 remains->aside);
 	s->copy = copy;
+	s->store = store;
 	r = read_copy(s, remains);
 	store_close_db(copy);
 	snprintf(shm, sizeof(shm), "%s-shm", copy->path);

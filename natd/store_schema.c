@@ -31,6 +31,12 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
  * what changes is a new step.
  *
  * application_id is "natd". External address '*4', '*6': any WAN address of that family.
+ *
+ * Format 2: external address 'host': the internal host's own, of a pinhole (that of a
+ * host suffix is not kept: its LAN's prefix may be another tomorrow). Remotes: prefixes
+ * with blanks between. Checksums are as they were for whatever format 1 could hold, so
+ * that rows move with theirs. The unique indexes say a part of what the table calls a
+ * conflict.
  */
 static const char *const steps[] = {
 	"PRAGMA application_id = 0x6e617464;"
@@ -65,23 +71,74 @@ static const char *const steps[] = {
 	"  checksum INTEGER NOT NULL,"
 	"  PRIMARY KEY (protocol, external_address, external_port)"
 	") STRICT, WITHOUT ROWID;",
+
+	"ALTER TABLE mapping RENAME TO mapping_1;"
+	"CREATE TABLE mapping ("
+	"  id INTEGER PRIMARY KEY CHECK (id > 0),"
+	"  name TEXT NOT NULL,"
+	"  protocol TEXT NOT NULL,"
+	"  external_address TEXT NOT NULL,"
+	"  external_port INTEGER NOT NULL,"
+	"  internal_address TEXT NOT NULL,"
+	"  internal_port INTEGER NOT NULL,"
+	"  origin TEXT NOT NULL,"
+	"  owner_uid INTEGER NOT NULL,"
+	"  enabled INTEGER NOT NULL,"
+	"  created INTEGER NOT NULL,"
+	"  changed INTEGER NOT NULL,"
+	"  changed_by INTEGER NOT NULL,"
+	"  n_ports INTEGER NOT NULL,"
+	"  lifetime INTEGER NOT NULL,"
+	"  expires INTEGER NOT NULL,"
+	"  suffix INTEGER NOT NULL,"
+	"  lan TEXT NOT NULL,"
+	"  comment TEXT NOT NULL,"
+	"  remotes TEXT NOT NULL,"
+	"  checksum INTEGER NOT NULL"
+	") STRICT;"
+	"INSERT INTO mapping SELECT id, name, protocol,"
+	"  iif(external_address = internal_address AND external_port = internal_port,"
+	"    'host', external_address), external_port,"
+	"  internal_address, internal_port, origin, owner_uid, enabled, created, created,"
+	"  owner_uid, 1, 0, 0, 0, '', '', '', checksum FROM mapping_1;"
+	"DROP TABLE mapping_1;"
+	"CREATE UNIQUE INDEX mapping_name ON mapping (name, protocol) WHERE name <> '';"
+	"CREATE UNIQUE INDEX mapping_external ON mapping (external_port, protocol,"
+	"  external_address, internal_port, n_ports, remotes)"
+	"  WHERE external_address <> 'host';"
+	"CREATE UNIQUE INDEX mapping_host ON mapping (external_port, internal_address,"
+	"  protocol, n_ports, remotes, lan) WHERE external_address = 'host';"
+	"ALTER TABLE ending RENAME TO ending_1;"
+	"CREATE TABLE ending ("
+	"  protocol TEXT NOT NULL,"
+	"  external_address TEXT NOT NULL,"
+	"  external_port INTEGER NOT NULL,"
+	"  last_port INTEGER NOT NULL,"
+	"  checksum INTEGER NOT NULL,"
+	"  PRIMARY KEY (protocol, external_address, external_port, last_port)"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO ending SELECT protocol, external_address, external_port,"
+	"  external_port, checksum FROM ending_1;"
+	"DROP TABLE ending_1;"
+	"CREATE TABLE clock ("
+	"  one INTEGER PRIMARY KEY CHECK (one = 1),"
+	"  boot TEXT NOT NULL,"
+	"  offset INTEGER NOT NULL,"
+	"  lease INTEGER NOT NULL,"
+	"  wall INTEGER NOT NULL,"
+	"  checksum INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE traffic ("
+	"  id INTEGER PRIMARY KEY,"
+	"  connections INTEGER NOT NULL,"
+	"  bytes_in INTEGER NOT NULL,"
+	"  bytes_out INTEGER NOT NULL,"
+	"  packets_in INTEGER NOT NULL,"
+	"  packets_out INTEGER NOT NULL,"
+	"  checksum INTEGER NOT NULL"
+	") STRICT;",
 };
 _Static_assert(ARRAY_SIZE(steps) == STORE_FORMAT, "a step for each format");
-
-/* Return: 0 or -errno, with the first column of the first row in @ret. */
-static int read_number(sqlite3 *db, const char *sql, int64_t *ret)
-{
-	sqlite3_stmt *statement = NULL;
-	int r;
-
-	r = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-	if (r == SQLITE_OK)
-		r = sqlite3_step(statement);
-	if (r == SQLITE_ROW)
-		*ret = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : store_errno(db, r);
-}
 
 static int insert_meta(sqlite3 *db)
 {
@@ -93,13 +150,22 @@ static int insert_meta(sqlite3 *db)
 	return store_exec(db, sql);
 }
 
-/* All steps in one transaction: half a schema is never seen. */
-static int migrate(sqlite3 *db, int64_t format)
+/*
+ * All steps in one transaction: half a schema is never seen. What is damaged stays of its
+ * format. Return: 0 or -errno, with @why.
+ */
+static int migrate(struct store *store, int64_t format, struct store_fault *why)
 {
+	sqlite3 *db = store->db;
+	bool said = false;
 	char sql[64];
 	int r;
 
 	r = store_exec(db, "BEGIN IMMEDIATE");
+	if (r == 0 && format > 0) {
+		r = store_verify(store, format, why);
+		said = r < 0;
+	}
 	for (int64_t i = format; i < STORE_FORMAT && r == 0; i++)
 		r = store_exec(db, steps[i]);
 	if (r == 0 && format == 0)
@@ -110,6 +176,8 @@ static int migrate(sqlite3 *db, int64_t format)
 	KILL_POINT(KILL_STORE_MIGRATED);
 	if (r == 0)
 		r = store_exec(db, "COMMIT");
+	if (r < 0 && !said)
+		store_say(store, r, sqlite3_errmsg(db), why);
 	if (r < 0 && !sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
@@ -129,9 +197,9 @@ static int check_format(struct store *store, bool create, int64_t format,
 			 STORE_FORMAT);
 		return store_say(store, -EPROTO, what, why);
 	}
-	r = read_number(store->db, "SELECT count(*) FROM sqlite_schema", &objects);
+	r = store_number(store->db, "SELECT count(*) FROM sqlite_schema", &objects);
 	if (r == 0)
-		r = read_number(store->db, "PRAGMA application_id", &application);
+		r = store_number(store->db, "PRAGMA application_id", &application);
 	if (r < 0)
 		return store_say(store, r, sqlite3_errmsg(store->db), why);
 	if (format < 0 || (format == 0 && (objects > 0 || !create)) ||
@@ -149,16 +217,14 @@ int store_schema(struct store *store, bool create, struct store_fault *why)
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	/* until all of it was read: closing writes nothing to what may be damaged */
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	r = read_number(store->db, "PRAGMA user_version", &format);
+	r = store_number(store->db, "PRAGMA user_version", &format);
 	if (r < 0)
 		return store_say(store, r, sqlite3_errmsg(store->db), why);
 	r = check_format(store, create, format, why);
 	if (r < 0)
 		return r;
 	r = store_exec(store->db, settings);
-	if (r == 0 && format < STORE_FORMAT)
-		r = migrate(store->db, format);
 	if (r < 0)
 		return store_say(store, r, sqlite3_errmsg(store->db), why);
-	return 0;
+	return format < STORE_FORMAT ? migrate(store, format, why) : 0;
 }

@@ -143,3 +143,28 @@ int sysctl_forwarding(const struct links *links, struct sysctl_fault *why)
 		*why = why4;
 	return r4 < 0 ? r4 : r;
 }
+
+/* Anything but 0 lets it tell what ends, 2 (the kernel's own) as long as somebody
+ * listens.
+ */
+static int ensure_events(struct sysctl_fault *why)
+{
+	static const char name[] = "net/netfilter/nf_conntrack_events";
+	int value;
+
+	if (sysctl_get(name, &value) == 0 && value)
+		return 0;
+	return ensure(name, 1, why);
+}
+
+int sysctl_accounting(struct sysctl_fault *why)
+{
+	int r;
+
+	r = ensure("net/netfilter/nf_conntrack_acct", 1, why);
+	if (r == 0)
+		r = ensure_events(why);
+	if (r == 0)
+		r = ensure("net/netfilter/nf_conntrack_timestamp", 1, why);
+	return r;
+}

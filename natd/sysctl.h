@@ -28,6 +28,14 @@ int sysctl_forwarding(const struct links *links, struct sysctl_fault *why);
  * before the table is in force. Return: as above */
 int sysctl_accept_ra(const struct links *links, struct sysctl_fault *why);
 
+/**
+ * sysctl_accounting() - let the connection tracker count bytes and tell what ends, and
+ * keep the time at which connections began
+ *
+ * What is right already is not written. Return: as sysctl_forwarding(); @why.
+ */
+int sysctl_accounting(struct sysctl_fault *why);
+
 /** sysctl_get() - read an integer setting, "net/ipv4/ip_forward"; Return: 0, -ENOENT,
  * -EACCES, -EIO */
 int sysctl_get(const char *name, int *ret);

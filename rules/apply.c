@@ -8,114 +8,265 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/batch.h"
+#include "rules/chains.h"
+#include "rules/derived.h"
 #include "rules/fault.h"
+#include "rules/skeleton.h"
 #include "rules/smallsets.h"
-
-/* ------------------------------------------------------------------ sizes */
-
-/* What a set has buckets for stays as it was created, and up to four times as many
- * elements cost a lookup nothing: so this is enough for 65,536, at 256 KiB of buckets. */
-#define ROOM_START 16384
-/* all ports of two protocols */
-#define ROOM_MAX 131072
-/* where a size cannot be changed later */
-#define ROOM_FIXED 65536
-
-size_t ruleset_room_for(const struct ruleset *rs, size_t need)
-{
-	size_t room = rs->can_own ? ROOM_START : ROOM_FIXED;
-
-	while (room < need && room < ROOM_MAX)
-		room *= 2;
-	return room;
-}
-
-int ruleset_make_room(struct ruleset *rs, const size_t need[static MAPPING_SETS],
-		      struct ruleset_fault *why)
-{
-	size_t room[MAPPING_SETS];
-	struct batch b;
-	int r;
-
-	batch_begin(&b, rs);
-	for (enum mapping_kind kind = 0; kind < MAPPING_SETS; kind++) {
-		room[kind] = rs->room[kind];
-		if (need[kind] <= room[kind])
-			continue;
-		room[kind] = ruleset_room_for(rs, need[kind]);
-		set_put(&b, &set_specs[set_of_mappings(kind)], (uint32_t)room[kind]);
-	}
-	r = batch_send(&b, rs, why);
-	if (r == 0)
-		memcpy(rs->room, room, sizeof(room));
-	batch_done(&b);
-	return r;
-}
 
 /* ------------------------------------------------------------------ plans */
 
-/* Elements that there would be at most while the plan is worked through. */
-static void count_need(const struct ruleset *rs, const struct plan *plan,
-		       size_t need[static MAPPING_SETS])
+/**
+ * struct applying - a plan on its way
+ * @added: elements put into @b, by enum set_id
+ * @ports: whose chains have to be written
+ * @shape: of the ruleset afterwards
+ */
+struct applying {
+	struct ruleset *rs;
+	const struct plan *plan;
+	struct batch b;
+	size_t added[SET_COUNT];
+	size_t removed[SET_COUNT];
+	struct restricted_list ports;
+	struct keys spare[PROTOCOL_COUNT];
+	uint64_t shape;
+};
+
+static size_t elements_after(const struct applying *a, enum set_id id)
 {
-	size_t have[MAPPING_SETS];
+	const struct derived *d = a->rs->derived;
 
-	memcpy(have, rs->elements, sizeof(have));
-	memcpy(need, rs->elements, sizeof(have));
-	for (size_t i = 0; i < plan_size(plan); i++) {
-		const struct effect *effect = plan_effect_at(plan, i);
-		enum mapping_kind kind = mapping_kind(effect->mapping);
-
-		if (!effect->mapping->enabled)
-			continue;
-		if (effect->kind == CHANGE_REMOVE)
-			have[kind] -= have[kind] > 0;
-		else if (++have[kind] > need[kind])
-			need[kind] = have[kind];
-	}
+	if (set_is_of_backs(id))
+		return d->backs.elements[id];
+	return d->elements[id] + a->added[id] - a->removed[id];
 }
 
-static void count_after(struct ruleset *rs, const struct plan *plan)
+static bool same_remotes(const struct mapping *a, const struct mapping *b)
 {
-	for (size_t i = 0; i < plan_size(plan); i++) {
-		const struct effect *effect = plan_effect_at(plan, i);
-		enum mapping_kind kind = mapping_kind(effect->mapping);
+	size_t n_a, n_b;
+	const struct prefix *x = mapping_remotes(a, &n_a), *y = mapping_remotes(b, &n_b);
 
-		if (!effect->mapping->enabled)
-			continue;
-		if (effect->kind == CHANGE_ADD)
-			rs->elements[kind]++;
-		else
-			rs->elements[kind] -= rs->elements[kind] > 0;
-	}
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++)
+		if (!prefix_equal(&x[i], &y[i]))
+			return false;
+	return true;
 }
 
-static void put_effect(struct batch *b, const struct effect *effect)
+/* What the kernel does not know of may change. */
+static bool same_in_kernel(const struct mapping *a, const struct mapping *b)
 {
-	const char *set = set_specs[set_of_mappings(mapping_kind(effect->mapping))].name;
-	struct mapping_element want;
-	struct element e = { 0 };
+	if (!mapping_is_live(a) || !mapping_is_live(b))
+		return mapping_is_live(a) == mapping_is_live(b);
+	return a->protocol == b->protocol && a->n_ports == b->n_ports &&
+	       a->internal.port == b->internal.port &&
+	       address_equal(&a->host, &b->host) &&
+	       endpoint_equal(&a->external, &b->external) && same_remotes(a, b);
+}
 
-	if (!effect->mapping->enabled)
+static void put_elements(struct applying *a, const struct mapping *m, bool add)
+{
+	enum mapping_kind kind = mapping_kind(m);
+	size_t n = mapping_elements(m);
+	struct mapping_element e;
+
+	for (size_t i = 0; i < n; i++) {
+		mapping_element(m, i, &e);
+		mapping_element_put(&a->b, kind,
+				    add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+				    add ? NLM_F_CREATE | NLM_F_EXCL : 0, &e);
+	}
+	if (add)
+		a->added[set_of_mappings(kind)] += n;
+	else
+		a->removed[set_of_mappings(kind)] += n;
+}
+
+static void put_keep(struct applying *a, const struct mapping *m, bool add)
+{
+	struct keys keys = { 0 };
+	enum set_id id;
+
+	if (!keep_concerns(a->rs->derived->backs.symmetry, m, &id))
 		return;
-	mapping_element(effect->mapping, &want);
-	e.key = want.key;
-	e.key_len = want.key_len;
-	if (effect->kind == CHANGE_REMOVE) {
-		batch_element(b, NFT_MSG_DELSETELEM, 0, set, &e);
-		return;
-	}
-	e.data = want.data_len ? want.data : NULL;
-	e.data_len = want.data_len;
-	batch_element(b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, set, &e);
+	keep_add(&keys, m);
+	if (keys.error)
+		batch_fail(&a->b, keys.error);
+	else
+		key_put(&a->b, id, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+			&keys.keys[0]);
+	*(add ? &a->added[id] : &a->removed[id]) += 1;
+	keys_done(&keys);
 }
 
-/* The table is not what we think it is: looking at it again helps. */
-static int stale(int r)
+static int derive(struct applying *a, const struct mapping *m, bool add)
 {
-	return r == -ENOENT || r == -ENOBUFS ? -ESTALE : r;
+	struct derived *d = a->rs->derived;
+	int r = 0;
+
+	if (!add) {
+		usage_remove(&d->usage, m);
+		if (backs_concern(&d->backs, m))
+			backs_remove(&d->backs, m, &a->b);
+		return 0;
+	}
+	r = usage_add(&d->usage, m);
+	if (r == 0 && backs_concern(&d->backs, m))
+		r = backs_add(&d->backs, m, &a->b);
+	return r;
 }
+
+static int put_mapping(struct applying *a, const struct mapping *m, bool add)
+{
+	int r = 0;
+
+	if (!mapping_is_live(m))
+		return 0;
+	if (kind_is_restricted(mapping_kind(m)))
+		r = restricted_list_add(&a->ports, m);
+	else
+		put_elements(a, m, add);
+	put_keep(a, m, add);
+	return r < 0 ? r : derive(a, m, add);
+}
+
+static int put_effect(struct applying *a, const struct effect *effect)
+{
+	const struct mapping *m = effect->mapping;
+	int r;
+
+	switch (effect->kind) {
+	case CHANGE_ADD:
+		return put_mapping(a, m, true);
+	case CHANGE_REMOVE:
+		return put_mapping(a, m, false);
+	case CHANGE_UPDATE:
+		if (same_in_kernel(effect->before, m))
+			return 0;
+		r = put_mapping(a, effect->before, false);
+		return r < 0 ? r : put_mapping(a, m, true);
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ chains */
+
+/* The element goes first: nothing leads to the chain any more. */
+static void delete_restricted(struct applying *a, enum set_id id, const struct key *k)
+{
+	key_put(&a->b, id, NFT_MSG_DELSETELEM, k);
+	chain_flush(&a->b, k->chain);
+	chain_delete(&a->b, k->chain);
+	a->removed[id]++;
+}
+
+/* Those that stay go on counting; a few packets that come meanwhile are lost to it. */
+static int rewrite_chain(struct applying *a, const struct restricted *port,
+			 const char *chain, bool was)
+{
+	struct rule rule = { .batch = &a->b };
+	struct slot_list before = { 0 };
+	int r;
+
+	if (was)
+		(void)slot_list_of_chain(&before, a->rs, chain);
+	if (was)
+		chain_flush(&a->b, chain);
+	else
+		chain_put(&a->b, chain);
+	r = restricted_put_rules(&rule, plan_table(a->plan), NEXT, port, &before);
+	slot_list_done(&before);
+	return r;
+}
+
+static int put_restricted(struct applying *a, const struct restricted *port)
+{
+	const struct table *table = plan_table(a->plan);
+	enum set_id id = set_of_mappings(port->kind);
+	bool was = restricted_is_used(table, PRESENT, port);
+	char chain[CHAIN_ROOM];
+	struct key k;
+	int r;
+
+	restricted_key(port, &k, chain);
+	if (!restricted_is_used(table, NEXT, port)) {
+		if (was)
+			delete_restricted(a, id, &k);
+		return 0;
+	}
+	r = rewrite_chain(a, port, chain, was);
+	if (r == 0 && !was) {
+		key_put(&a->b, id, NFT_MSG_NEWSETELEM, &k);
+		a->added[id]++;
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------------ spare ports */
+
+static void delete_spare(struct batch *b, const struct keys *old, const struct keys *new)
+{
+	for (size_t i = 0; i < old->n; i++) {
+		const char *chain = old->keys[i].chain;
+
+		if (!chain || keys_lead_to(old, i, chain) ||
+		    keys_lead_to(new, new->n, chain))
+			continue;
+		chain_flush(b, chain);
+		chain_delete(b, chain);
+	}
+}
+
+static void put_spare(struct applying *a, unsigned i)
+{
+	const struct keys *old = &a->rs->derived->spare[i], *new = &a->spare[i];
+
+	keys_take_away(&a->b, set_of_spare(i), old, new);
+	delete_spare(&a->b, old, new);
+	spare_put_chains(&a->b, a->rs, old, new, a->shape);
+	keys_put(&a->b, set_of_spare(i), old, new);
+}
+
+/* Only here it is known which sets will have elements, and so which rules there are. */
+static int put_shape(struct applying *a)
+{
+	struct derived after = *a->rs->derived;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < PROTOCOL_COUNT; i++) {
+		r = usage_spare(&after.usage, i, &a->spare[i]);
+		after.spare[i] = a->spare[i];
+	}
+	if (r < 0)
+		return r;
+	for (enum set_id id = 0; id < SET_COUNT; id++)
+		after.elements[id] = elements_after(a, id);
+	a->shape = (a->rs->shape & ADDRESSES_SHAPE) | derived_shape(&after);
+	skeleton_reshape(&a->b, a->rs, a->rs->shape, a->shape);
+	for (unsigned i = 0; i < PROTOCOL_COUNT; i++)
+		put_spare(a, i);
+	return 0;
+}
+
+static int put_plan(struct applying *a, uint64_t sequence)
+{
+	int r = 0;
+
+	memset(a->rs->derived->backs.added, 0, sizeof(a->rs->derived->backs.added));
+	for (size_t i = 0; r == 0 && i < plan_size(a->plan); i++)
+		r = put_effect(a, plan_effect_at(a->plan, i));
+	restricted_list_sort(&a->ports);
+	for (size_t i = 0; r == 0 && i < a->ports.n; i++)
+		r = put_restricted(a, &a->ports.ports[i]);
+	if (r == 0)
+		r = put_shape(a);
+	sequence_put(&a->b, sequence);
+	return r;
+}
+
+/* ------------------------------------------------------------------ sending */
 
 /* The kernel's verdict was lost; the number it carries now tells which it was. */
 static int find_verdict(struct ruleset *rs, uint64_t sequence)
@@ -126,128 +277,79 @@ static int find_verdict(struct ruleset *rs, uint64_t sequence)
 	return r == 0 && found == sequence ? 0 : -ESTALE;
 }
 
-static int send_plan(struct ruleset *rs, const struct plan *plan, uint64_t sequence,
-		     struct ruleset_fault *why)
+/* Elements that there are at most while the transaction is worked through: what goes
+ * makes room at its end. */
+static int make_room(struct applying *a, struct ruleset_fault *why)
 {
-	struct batch b;
-	int r;
+	const struct derived *d = a->rs->derived;
+	size_t need[SET_COUNT];
 
-	batch_begin(&b, rs);
-	for (size_t i = 0; i < plan_size(plan); i++)
-		put_effect(&b, plan_effect_at(plan, i));
-	sequence_put(&b, sequence);
-	r = watch_send(rs, &b, why);
-	batch_done(&b);
-	return r == -ENOBUFS ? find_verdict(rs, sequence) : stale(r);
+	if (!a->rs->can_own)
+		return 0;
+	for (enum set_id id = 0; id < SET_COUNT; id++)
+		need[id] = d->elements[id] + a->added[id] + d->backs.added[id];
+	return ruleset_stale(ruleset_make_room(a->rs, need, why));
+}
+
+static int send_plan(struct applying *a, uint64_t sequence, struct ruleset_fault *why)
+{
+	int r = make_room(a, why);
+
+	if (r < 0)
+		return r;
+	r = watch_send(a->rs, &a->b, why);
+	return r == -ENOBUFS ? find_verdict(a->rs, sequence) : ruleset_stale(r);
+}
+
+static void settle(struct applying *a)
+{
+	struct derived *d = a->rs->derived;
+
+	for (enum set_id id = 0; id < SET_COUNT; id++)
+		d->elements[id] = elements_after(a, id);
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+		keys_done(&d->spare[i]);
+		d->spare[i] = a->spare[i];
+		a->spare[i] = (struct keys){ 0 };
+	}
+	a->rs->shape = a->shape;
+}
+
+/* What was derived has gone ahead of the kernel. */
+static void step_back(struct applying *a)
+{
+	enum symmetry symmetry = a->rs->derived->backs.symmetry;
+	struct restricted_list ports = { 0 };
+	struct keys keep[2] = { 0 };
+
+	derived_done(a->rs->derived);
+	if (derived_make(a->rs->derived, plan_table(a->plan), symmetry, &ports, keep) < 0)
+		a->rs->synced = false;
+	restricted_list_done(&ports);
+	keys_done(&keep[0]);
+	keys_done(&keep[1]);
 }
 
 int ruleset_apply(struct ruleset *rs, const struct plan *plan, uint64_t sequence,
 		  struct ruleset_fault *why)
 {
-	size_t need[MAPPING_SETS];
-	int r = 0;
-
-	fault_set(why, "%s", "");
-	if (!rs->synced)
-		return -ESTALE;
-	count_need(rs, plan, need);
-	if (rs->can_own)
-		r = stale(ruleset_make_room(rs, need, why));
-	if (r == 0)
-		r = send_plan(rs, plan, sequence, why);
-	if (r == 0)
-		count_after(rs, plan);
-	return r;
-}
-
-/* ------------------------------------------------------------------ addresses */
-
-int ruleset_remember(struct ruleset *rs, const struct ruleset_addresses *a)
-{
-	struct in6_addr *wan = reallocarray(NULL, a->wan.n + 1, sizeof(*wan));
-	struct prefix *masquerade6 =
-		reallocarray(NULL, a->n_masquerade6 + 1, sizeof(*masquerade6));
-
-	if (!wan || !masquerade6) {
-		free(wan);
-		free(masquerade6);
-		return -ENOMEM;
-	}
-	if (a->wan.n)
-		memcpy(wan, a->wan.addrs, a->wan.n * sizeof(*wan));
-	if (a->n_masquerade6)
-		memcpy(masquerade6, a->masquerade6,
-		       a->n_masquerade6 * sizeof(*masquerade6));
-	free(rs->wan);
-	free(rs->masquerade6);
-	rs->wan = wan;
-	rs->n_wan = a->wan.n;
-	rs->masquerade6 = masquerade6;
-	rs->n_masquerade6 = a->n_masquerade6;
-	return 0;
-}
-
-static int put_change(struct batch *b, enum set_id id,
-		      const struct ruleset_addresses *before,
-		      const struct ruleset_addresses *after)
-{
-	struct contents old = { .addresses = before }, new = { .addresses = after };
-	struct keys have = { 0 }, want = { 0 };
-	int r = keys_wanted(&have, id, &old);
-
-	if (r == 0)
-		r = keys_wanted(&want, id, &new);
-	if (r == 0)
-		keys_change(b, id, &have, &want);
-	keys_done(&have);
-	keys_done(&want);
-	return r;
-}
-
-int ruleset_set_addresses(struct ruleset *rs, const struct ruleset_addresses *addresses,
-			  struct ruleset_fault *why)
-{
-	static const enum set_id sets[] = { SET_WAN_ADDR4, SET_WAN_ADDR6,
-					    SET_MASQUERADE6 };
-	const struct ruleset_addresses before = {
-		.wan = { .addrs = rs->wan, .n = rs->n_wan },
-		.masquerade6 = rs->masquerade6,
-		.n_masquerade6 = rs->n_masquerade6,
-	};
-	struct batch b;
-	int r = 0;
-
-	fault_set(why, "%s", "");
-	if (!rs->synced)
-		return -ESTALE;
-	batch_begin(&b, rs);
-	for (size_t i = 0; r == 0 && i < sizeof(sets) / sizeof(sets[0]); i++)
-		r = put_change(&b, sets[i], &before, addresses);
-	if (r == 0)
-		r = stale(batch_send(&b, rs, why));
-	batch_done(&b);
-	return r < 0 ? r : ruleset_remember(rs, addresses);
-}
-
-/* ------------------------------------------------------------------ ended connections */
-
-int ruleset_end(struct ruleset *rs, const struct connection *connections, size_t n,
-		struct ruleset_fault *why)
-{
-	uint8_t key[KEY_ROOM];
-	struct batch b;
-	enum set_id id;
+	struct applying a = { .rs = rs, .plan = plan };
 	int r;
 
 	fault_set(why, "%s", "");
-	batch_begin(&b, rs);
-	for (size_t i = 0; i < n; i++) {
-		id = ended_element(&connections[i], key);
-		batch_element(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set_specs[id].name,
-			      &(struct element){ .key = key,
-						 .key_len = set_specs[id].key_len });
-	}
-	r = stale(batch_send(&b, rs, why));
-	batch_done(&b);
+	if (!rs->synced)
+		return -ESTALE;
+	batch_begin(&a.b, rs);
+	r = put_plan(&a, sequence);
+	if (r == 0)
+		r = send_plan(&a, sequence, why);
+	if (r == 0)
+		settle(&a);
+	else
+		step_back(&a);
+	batch_done(&a.b);
+	restricted_list_done(&a.ports);
+	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
+		keys_done(&a.spare[i]);
 	return r;
 }

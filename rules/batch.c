@@ -170,6 +170,17 @@ static void put_value(struct nlmsghdr *nlh, uint16_t type, const void *bytes, si
 	mnl_attr_nest_end(nlh, nest);
 }
 
+static void put_verdict(struct nlmsghdr *nlh, const struct element *e)
+{
+	struct nlattr *data = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_DATA);
+	struct nlattr *verdict = mnl_attr_nest_start(nlh, NFTA_DATA_VERDICT);
+
+	mnl_attr_put_u32(nlh, NFTA_VERDICT_CODE, htonl((uint32_t)e->verdict));
+	mnl_attr_put_strz(nlh, NFTA_VERDICT_CHAIN, e->chain);
+	mnl_attr_nest_end(nlh, verdict);
+	mnl_attr_nest_end(nlh, data);
+}
+
 void batch_element(struct batch *b, uint16_t type, uint16_t flags, const char *set,
 		   const struct element *e)
 {
@@ -193,7 +204,11 @@ void batch_element(struct batch *b, uint16_t type, uint16_t flags, const char *s
 		mnl_attr_put_u32(nlh, NFTA_SET_ELEM_FLAGS, htonl(e->flags));
 	if (e->key)
 		put_value(nlh, NFTA_SET_ELEM_KEY, e->key, e->key_len);
+	if (e->end)
+		put_value(nlh, NFTA_SET_ELEM_KEY_END, e->end, e->key_len);
 	if (e->data)
 		put_value(nlh, NFTA_SET_ELEM_DATA, e->data, e->data_len);
+	if (e->chain)
+		put_verdict(nlh, e);
 	mnl_attr_nest_end(nlh, nest);
 }

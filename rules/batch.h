@@ -64,13 +64,18 @@ void batch_close(struct batch *b, struct nlmsghdr *nlh);
 void batch_copy(struct batch *b, const struct nlmsghdr *nlh);
 
 /** struct element - one element of a set as it travels; the bytes are borrowed
+ * @end:  of an interval of concatenated fields, as long as @key; else NULL
  * @data: NULL in a set, or where only the key matters
+ * @chain: of a verdict map: where @verdict leads; else NULL
  * @flags: NFT_SET_ELEM_* */
 struct element {
 	const void *key;
+	const void *end;
 	const void *data;
+	const char *chain;
 	uint16_t key_len;
 	uint16_t data_len;
+	int32_t verdict;
 	uint32_t flags;
 };
 

@@ -67,6 +67,41 @@ void chain_forward(struct skeleton *s)
 		keep_ula(s);
 }
 
+static struct rule *of_pinhole(struct skeleton *s)
+{
+	struct rule *r = skeleton_rule(s, "forward_wan");
+
+	rule_family(r, NFPROTO_IPV6);
+	rule_daddr(r, NFPROTO_IPV6, REG0);
+	rule_meta(r, NFT_META_L4PROTO, REG0 + 4);
+	rule_dport(r, REG0 + 5);
+	return r;
+}
+
+static void pass_pinholes(struct skeleton *s)
+{
+	struct rule *r;
+
+	if (skeleton_uses(s, SET_PINHOLE6_FROM)) {
+		r = of_pinhole(s);
+		rule_vmap(r, SET_PINHOLE6_FROM);
+		rule_end(r);
+	}
+	r = of_pinhole(s);
+	rule_in(r, SET_PINHOLE6);
+	rule_accept(r);
+
+	if (!skeleton_uses(s, SET_PINRANGE6))
+		return;
+	r = skeleton_rule(s, "forward_wan");
+	rule_family(r, NFPROTO_IPV6);
+	rule_dport(r, REG0);
+	rule_meta(r, NFT_META_L4PROTO, REG0 + 1);
+	rule_daddr(r, NFPROTO_IPV6, REG0 + 2);
+	rule_in(r, SET_PINRANGE6);
+	rule_accept(r);
+}
+
 void chain_forward_wan(struct skeleton *s)
 {
 	struct rule *r = skeleton_rule(s, "forward_wan");
@@ -79,13 +114,7 @@ void chain_forward_wan(struct skeleton *s)
 	rule_ct_bits(r, NFT_CT_STATE, CT_STATE(IP_CT_RELATED));
 	rule_accept(r);
 
-	r = skeleton_rule(s, "forward_wan");
-	rule_family(r, NFPROTO_IPV6);
-	rule_daddr(r, NFPROTO_IPV6, REG0);
-	rule_meta(r, NFT_META_L4PROTO, REG0 + 4);
-	rule_dport(r, REG0 + 5);
-	rule_in(r, SET_PINHOLE6);
-	rule_accept(r);
+	pass_pinholes(s);
 
 	r = skeleton_rule(s, "forward_wan");
 	rule_object(r, NFT_OBJECT_COUNTER, "refused");

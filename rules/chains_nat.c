@@ -8,9 +8,11 @@
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 
 /* Each object looks at its own protocol only. */
-static void set_timers(struct skeleton *s, const char *chain)
+void skeleton_set_timers(struct skeleton *s, const char *chain)
 {
 	struct rule *r = skeleton_rule(s, chain);
 
@@ -18,6 +20,8 @@ static void set_timers(struct skeleton *s, const char *chain)
 	rule_object(r, NFT_OBJECT_CT_TIMEOUT, "natd_tcp");
 	rule_object(r, NFT_OBJECT_CT_TIMEOUT, "natd_icmp");
 	rule_object(r, NFT_OBJECT_CT_TIMEOUT, "natd_icmp6");
+	if (s->protocols & PROTOCOL_BIT_UDPLITE)
+		rule_object(r, NFT_OBJECT_CT_TIMEOUT, "natd_udplite");
 	rule_end(r);
 }
 
@@ -63,6 +67,30 @@ static void drop_spoofed(struct skeleton *s)
 	rule_drop(r);
 }
 
+/* A connection of a mapping that is still there, and that somebody ended: the client's
+ * next segment would make its entry again. A new one from the same port begins with SYN.
+ */
+static void drop_ended(struct skeleton *s, const char *chain, uint8_t family)
+{
+	static const uint8_t syn = TH_SYN, none;
+	struct rule *r = skeleton_rule(s, chain);
+	unsigned words = family == NFPROTO_IPV4 ? 1 : 4;
+
+	rule_family(r, family);
+	rule_protocol(r, IPPROTO_TCP);
+	rule_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(struct tcphdr, th_flags),
+		     1, REG0);
+	rule_mask(r, &syn, sizeof(syn));
+	rule_compare(r, NFT_CMP_EQ, &none, sizeof(none));
+	rule_meta(r, NFT_META_L4PROTO, REG0);
+	rule_saddr(r, family, REG0 + 1);
+	rule_sport(r, REG0 + 1 + words);
+	rule_daddr(r, family, REG0 + 2 + words);
+	rule_dport(r, REG0 + 2 + 2 * words);
+	rule_in(r, family == NFPROTO_IPV4 ? SET_ENDED4 : SET_ENDED6);
+	rule_drop(r);
+}
+
 /* Is it for an address of this very WAN? Asked of the kernel and not of a set, it is
  * right at once when DHCP changes the address, natd or no natd. Multicast, broadcast
  * and routed networks are left alone. */
@@ -81,7 +109,8 @@ void chain_from_wan(struct skeleton *s)
 	struct rule *r;
 
 	drop_spoofed(s);
-	set_timers(s, "from_wan");
+	drop_ended(s, "from_wan", NFPROTO_IPV6); /* of pinholes as well */
+	skeleton_set_timers(s, "from_wan");
 	pass_foreign(s);
 
 	r = skeleton_rule(s, "from_wan");
@@ -98,32 +127,117 @@ void chain_from_wan(struct skeleton *s)
 	rule_goto(skeleton_rule(s, "from_wan"), "dnat6");
 }
 
-static void forward_by_map(struct skeleton *s, const char *chain, uint8_t family)
+/* Where the protocol and port lead, of mappings for some remote prefixes only. */
+static void forward_restricted(struct skeleton *s, const char *chain, bool ipv4)
+{
+	enum set_id map = ipv4 ? SET_FORWARD4_FROM : SET_FORWARD6_FROM;
+	struct rule *r;
+
+	if (!skeleton_uses(s, map))
+		return;
+	r = skeleton_rule(s, chain);
+	rule_meta(r, NFT_META_L4PROTO, REG0);
+	rule_dport(r, REG0 + 1);
+	rule_vmap(r, map);
+	rule_end(r);
+}
+
+/* of one given external address */
+static void forward_at(struct skeleton *s, const char *chain, bool ipv4)
+{
+	enum set_id map = ipv4 ? SET_FORWARD4_AT : SET_FORWARD6_AT;
+	uint8_t family = ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	unsigned words = ipv4 ? 1 : 4;
+	struct rule *r;
+
+	if (!skeleton_uses(s, map))
+		return;
+	r = skeleton_rule(s, chain);
+	rule_family(r, family);
+	rule_daddr(r, family, REG0);
+	rule_meta(r, NFT_META_L4PROTO, REG0 + words);
+	rule_dport(r, REG0 + words + 1);
+	rule_map(r, map);
+	rule_nat(r, NFT_NAT_DNAT, family, REG0 + words);
+	rule_end(r);
+}
+
+/* A host that has an address to itself: all that is dialled there and no mapping's,
+ * whatever the protocol. */
+static void forward_one(struct skeleton *s, const char *chain, bool ipv4)
+{
+	enum set_id map = ipv4 ? SET_ONE_IN4 : SET_ONE_IN6;
+	uint8_t family = ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	struct rule *r;
+
+	if (!skeleton_uses(s, map))
+		return;
+	r = skeleton_rule(s, chain);
+	rule_family(r, family);
+	rule_daddr(r, family, REG0);
+	rule_map(r, map);
+	rule_nat(r, NFT_NAT_DNAT, family, 0);
+	rule_end(r);
+}
+
+/* A translation of the address alone keeps the port, and so a whole range. */
+static void forward_range(struct skeleton *s, const char *chain, bool ipv4)
+{
+	enum set_id map = ipv4 ? SET_RANGE4 : SET_RANGE6;
+	struct rule *r;
+
+	if (!skeleton_uses(s, map))
+		return;
+	r = skeleton_rule(s, chain);
+	rule_dport(r, REG0);
+	rule_meta(r, NFT_META_L4PROTO, REG0 + 1);
+	rule_map(r, map);
+	rule_nat(r, NFT_NAT_DNAT, ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6, 0);
+	rule_end(r);
+}
+
+static void forward_any(struct skeleton *s, const char *chain, bool ipv4)
 {
 	struct rule *r = skeleton_rule(s, chain);
-	bool is_ipv4 = family == NFPROTO_IPV4;
+	uint8_t family = ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 
 	rule_meta(r, NFT_META_L4PROTO, REG0);
 	rule_dport(r, REG0 + 1);
-	rule_map(r, is_ipv4 ? SET_FORWARD4 : SET_FORWARD6);
-	rule_nat(r, NFT_NAT_DNAT, family, is_ipv4 ? REG0 + 1 : REG0 + 4);
+	rule_map(r, ipv4 ? SET_FORWARD4 : SET_FORWARD6);
+	rule_nat(r, NFT_NAT_DNAT, family, ipv4 ? REG0 + 1 : REG0 + 4);
 	rule_end(r);
+}
 
-	/* Who comes here is not translated, which a mapping added later would have done.
-	 */
-	r = skeleton_rule(s, chain);
+/* Who comes here is not translated, or to the host that has the address to itself, which
+ * a mapping added later would have done otherwise. */
+static void count_missed(struct skeleton *s, const char *chain)
+{
+	struct rule *r = skeleton_rule(s, chain);
+
 	rule_object(r, NFT_OBJECT_COUNTER, "missed");
 	rule_end(r);
 }
 
+/* Most particular first: enum mapping_kind. */
+static void forward_by_maps(struct skeleton *s, const char *chain, bool ipv4)
+{
+	drop_ended(s, chain, ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	forward_restricted(s, chain, ipv4);
+	forward_at(s, chain, ipv4);
+	forward_any(s, chain, ipv4);
+	forward_range(s, chain, ipv4);
+	count_missed(s, chain);
+	forward_one(s, chain, ipv4);
+}
+
 void chain_dnat4(struct skeleton *s)
 {
-	forward_by_map(s, "dnat4", NFPROTO_IPV4);
+	forward_by_maps(s, "dnat4", true);
 }
 
 void chain_dnat6(struct skeleton *s)
 {
-	forward_by_map(s, "dnat6", NFPROTO_IPV6);
+	forward_by_maps(s, "dnat6", false);
 }
 
 /* The gateway itself sees what the world sees. */
@@ -136,88 +250,4 @@ void chain_output(struct skeleton *s)
 	r = skeleton_rule(s, "output");
 	match_dialled(r, NFPROTO_IPV6);
 	rule_goto(r, "dnat6");
-}
-
-/* ------------------------------------------------------------------ under which address
- */
-
-/* Second half of the hairpin. "Not from a WAN" and not "from a LAN": under
- * bridge-nf-call-iptables=1 there is no input interface here. */
-void chain_postrouting(struct skeleton *s)
-{
-	struct rule *r = skeleton_rule(s, "postrouting");
-
-	skeleton_match_wan(s, NFT_META_OIFNAME, NFT_CMP_EQ);
-	rule_goto(r, "to_wan");
-
-	r = skeleton_rule(s, "postrouting");
-	skeleton_match_wan(s, NFT_META_IIFNAME, NFT_CMP_NEQ);
-	rule_meta(r, NFT_META_OIFNAME, REG0);
-	rule_in(r, SET_LAN_IF);
-	rule_ct_bits(r, NFT_CT_STATUS, IPS_DST_NAT);
-	rule_goto(r, "hairpin");
-}
-
-/* Deleting a connection's entry does not end it: the server's next segment would make a
- * new one. It ends here. */
-static void drop_ended(struct skeleton *s, uint8_t family)
-{
-	struct rule *r = skeleton_rule(s, "to_wan");
-	unsigned words = family == NFPROTO_IPV4 ? 1 : 4;
-
-	rule_family(r, family);
-	rule_meta(r, NFT_META_L4PROTO, REG0);
-	rule_saddr(r, family, REG0 + 1);
-	rule_sport(r, REG0 + 1 + words);
-	rule_daddr(r, family, REG0 + 2 + words);
-	rule_dport(r, REG0 + 2 + 2 * words);
-	rule_in(r, family == NFPROTO_IPV4 ? SET_ENDED4 : SET_ENDED6);
-	rule_drop(r);
-}
-
-/* A program of the gateway that bound one of several WAN addresses keeps it. */
-void chain_to_wan(struct skeleton *s)
-{
-	struct rule *r;
-
-	drop_ended(s, NFPROTO_IPV4);
-	drop_ended(s, NFPROTO_IPV6);
-	set_timers(s, "to_wan");
-
-	r = skeleton_rule(s, "to_wan");
-	rule_family(r, NFPROTO_IPV4);
-	rule_saddr(r, NFPROTO_IPV4, REG0);
-	rule_not_in(r, SET_WAN_ADDR4);
-	rule_masquerade(r);
-	rule_end(r);
-
-	/* IPv6 is routed, not translated, but for these. */
-	r = skeleton_rule(s, "to_wan");
-	rule_family(r, NFPROTO_IPV6);
-	rule_saddr(r, NFPROTO_IPV6, REG0);
-	rule_in(r, SET_MASQUERADE6);
-	rule_saddr(r, NFPROTO_IPV6, REG0);
-	rule_not_in(r, SET_WAN_ADDR6);
-	rule_masquerade(r);
-	rule_end(r);
-}
-
-/* The server sees the external address that was dialled (RFC 4787 REQ-9a). Only one of
- * ours: somebody else's dnat must not get the address that was dialled as its source. */
-static void show_dialled(struct skeleton *s, enum nft_ct_keys key, uint8_t family)
-{
-	struct rule *r = skeleton_rule(s, "hairpin");
-
-	rule_ct_original(r, key, REG0);
-	rule_in(r, family == NFPROTO_IPV4 ? SET_WAN_ADDR4 : SET_WAN_ADDR6);
-	rule_ct_original(r, key, REG0);
-	rule_nat(r, NFT_NAT_SNAT, family, 0);
-	rule_end(r);
-}
-
-void chain_hairpin(struct skeleton *s)
-{
-	set_timers(s, "hairpin");
-	show_dialled(s, NFT_CT_DST_IP, NFPROTO_IPV4);
-	show_dialled(s, NFT_CT_DST_IP6, NFPROTO_IPV6);
 }

@@ -26,63 +26,80 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "core/cleanup.h"
+#include "rules/conntrack_private.h"
 
-/* the kernel fills 32 KiB of a dump at a time when it may */
-#define BUFFER_LEN (64 * 1024)
 /* an acknowledgement takes about 1 KiB of the kernel's account, and an unprivileged
  * user namespace has 208 KiB: a batch's answers always fit */
 #define BATCH_MAX      128
 #define DELETE_LEN_MAX 256
-#define RECEIVE_BUFFER (4 * 1024 * 1024)
 #define ANSWER_SECONDS 5
 
-_Static_assert(BATCH_MAX *DELETE_LEN_MAX <= BUFFER_LEN, "a batch fits into the buffer");
+_Static_assert(BATCH_MAX *DELETE_LEN_MAX <= CONNTRACK_BUFFER_LEN,
+	       "a batch fits into the buffer");
 
+/**
+ * struct line - a socket
+ * @nl:   NULL: open before use
+ * @seq:  of the last request
+ * @busy: a dump is under way
+ * @torn: that dump was
+ */
+struct line {
+	struct mnl_socket *nl;
+	uint32_t seq;
+	bool busy, torn;
+};
+
+/**
+ * struct conntrack
+ * @look: of a dump that is read in pieces, non-blocking
+ */
 struct conntrack {
-	struct mnl_socket *nl; /* NULL: open before use */
-	uint32_t seq;	       /* of the last request */
-	_Alignas(struct nlmsghdr) char buf[BUFFER_LEN];
+	struct line line;
+	struct line look;
+	_Alignas(struct nlmsghdr) char buf[CONNTRACK_BUFFER_LEN];
 };
 
 DEFINE_CLEANUP(conntrack_close, struct conntrack *)
 DEFINE_CLEANUP(nfct_destroy, struct nf_conntrack *)
 
-static void socket_close(struct conntrack *ct)
+static void line_close(struct line *line)
 {
-	if (ct->nl)
-		mnl_socket_close(ct->nl);
-	ct->nl = NULL;
+	if (line->nl)
+		mnl_socket_close(line->nl);
+	line->nl = NULL;
+	line->busy = false;
 }
 
 static void set_limits(struct mnl_socket *nl)
 {
 	static const struct timeval patience = { .tv_sec = ANSWER_SECONDS };
-	static const int size = RECEIVE_BUFFER, yes = 1;
+	static const int yes = 1;
 	int fd = mnl_socket_get_fd(nl);
 
 	/* Nothing here is needed to be right: what fails makes slower or later. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	conntrack_widen(fd);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &yes, sizeof(yes));
 }
 
-static int socket_ready(struct conntrack *ct)
+static int line_ready(struct line *line, int flags)
 {
-	if (ct->nl)
+	if (line->nl)
 		return 0;
-	ct->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!ct->nl)
+	line->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags);
+	if (!line->nl)
 		return -errno;
-	if (mnl_socket_bind(ct->nl, 0, MNL_SOCKET_AUTOPID) < 0) {
+	if (mnl_socket_bind(line->nl, 0, MNL_SOCKET_AUTOPID) < 0) {
 		int r = -errno;
 
-		socket_close(ct);
+		line_close(line);
 		return r;
 	}
-	set_limits(ct->nl);
+	set_limits(line->nl);
 	return 0;
 }
 
@@ -100,22 +117,27 @@ static struct nlmsghdr *put_request(void *at, uint8_t type, uint16_t flags, uint
 	return nlh;
 }
 
-static int send_requests(struct conntrack *ct, size_t len)
+static int send_requests(struct conntrack *ct, struct line *line, size_t len)
 {
-	return mnl_socket_sendto(ct->nl, ct->buf, len) < 0 ? -errno : 0;
+	return mnl_socket_sendto(line->nl, ct->buf, len) < 0 ? -errno : 0;
 }
 
-/* A torn dump is -EINTR to our callers; a signal is nothing to them. */
-static int receive(struct conntrack *ct)
+/* A signal is nothing to our callers, to whom -EINTR is a torn dump. */
+static int receive(struct conntrack *ct, struct line *line)
 {
 	ssize_t n;
 
 	do {
-		n = mnl_socket_recvfrom(ct->nl, ct->buf, sizeof(ct->buf));
+		n = mnl_socket_recvfrom(line->nl, ct->buf, sizeof(ct->buf));
 	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	return (int)n;
+	return n < 0 ? -errno : (int)n;
+}
+
+static int wait_for(struct conntrack *ct, struct line *line)
+{
+	int r = receive(ct, line);
+
+	return r == -EAGAIN ? -ETIMEDOUT : r;
 }
 
 /* NLMSG_DONE and NLMSG_ERROR both begin with the errno */
@@ -131,83 +153,28 @@ static int carried_errno(const struct nlmsghdr *nlh)
 
 /* --------------------------------------------------------------------- reading */
 
-static void get_address(struct nf_conntrack *ct, enum nf_conntrack_attr v4,
-			enum nf_conntrack_attr v6, struct in6_addr *ret)
-{
-	if (nfct_attr_is_set(ct, v4) > 0) {
-		*ret = address_any4;
-		memcpy(&ret->s6_addr[12], nfct_get_attr(ct, v4), sizeof(struct in_addr));
-	} else if (nfct_attr_is_set(ct, v6) > 0) {
-		memcpy(ret, nfct_get_attr(ct, v6), sizeof(*ret));
-	}
-}
-
-static uint16_t get_port(struct nf_conntrack *ct, enum nf_conntrack_attr attr)
-{
-	return ntohs(nfct_get_attr_u16(ct, attr));
-}
-
-/* A zone that holds for one direction comes as a part of that direction's tuple. */
-static uint16_t get_zone(struct nf_conntrack *ct)
-{
-	if (nfct_attr_is_set(ct, ATTR_ZONE) > 0)
-		return nfct_get_attr_u16(ct, ATTR_ZONE);
-	if (nfct_attr_is_set(ct, ATTR_ORIG_ZONE) > 0)
-		return nfct_get_attr_u16(ct, ATTR_ORIG_ZONE);
-	return 0;
-}
-
-static void get_connection(struct nf_conntrack *ct, uint8_t protocol,
-			   struct connection *ret)
-{
-	*ret = (struct connection){
-		.protocol = protocol,
-		.status = nfct_get_attr_u32(ct, ATTR_STATUS),
-		.timeout = nfct_get_attr_u32(ct, ATTR_TIMEOUT),
-		.id = nfct_get_attr_u32(ct, ATTR_ID),
-		.zone = get_zone(ct),
-	};
-	get_address(ct, ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV6_SRC, &ret->orig_src.addr);
-	get_address(ct, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST, &ret->orig_dst.addr);
-	get_address(ct, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC, &ret->reply_src.addr);
-	get_address(ct, ATTR_REPL_IPV4_DST, ATTR_REPL_IPV6_DST, &ret->reply_dst.addr);
-	ret->orig_src.port = get_port(ct, ATTR_ORIG_PORT_SRC);
-	ret->orig_dst.port = get_port(ct, ATTR_ORIG_PORT_DST);
-	ret->reply_src.port = get_port(ct, ATTR_REPL_PORT_SRC);
-	ret->reply_dst.port = get_port(ct, ATTR_REPL_PORT_DST);
-}
-
 static int on_dumped(const struct nlmsghdr *nlh, conntrack_entry on_entry, void *userdata)
 {
-	CLEANUP(nfct_destroy) struct nf_conntrack *ct = nfct_new();
 	struct connection c;
-	uint8_t protocol;
+	int r = conntrack_parse(nlh, &c);
 
-	if (!ct)
-		return -ENOMEM;
-	if (nfct_nlmsg_parse(nlh, ct) < 0)
-		return 0; /* of a family or protocol the library does not know */
-	protocol = nfct_get_attr_u8(ct, ATTR_L4PROTO);
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
-		return 0;
-	get_connection(ct, protocol, &c);
-	return on_entry(userdata, &c);
+	return r > 0 ? on_entry(userdata, &c) : r;
 }
 
 /* Return: 1 when there is no more to read, 0 when the dump goes on, -errno of the kernel;
  * what ended it from our side is in @stopped */
-static int read_datagram(struct conntrack *ct, int len, conntrack_entry on_entry,
-			 void *userdata, bool *torn, int *stopped)
+static int read_datagram(struct conntrack *ct, struct line *line, int len,
+			 conntrack_entry on_entry, void *userdata, int *stopped)
 {
 	const void *buf = ct->buf;
 	const struct nlmsghdr *nlh = buf;
 	int r;
 
 	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
-		if (nlh->nlmsg_seq != ct->seq)
+		if (nlh->nlmsg_seq != line->seq)
 			continue;
 		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-			*torn = true;
+			line->torn = true;
 		if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
 			r = carried_errno(nlh);
 			return r < 0 ? r : 1;
@@ -219,36 +186,90 @@ static int read_datagram(struct conntrack *ct, int len, conntrack_entry on_entry
 	return 0;
 }
 
-static int read_dump(struct conntrack *ct, conntrack_entry on_entry, void *userdata)
+static int ask_all(struct conntrack *ct, struct line *line)
 {
-	bool torn = false;
-	int r, stopped = 0;
+	struct nlmsghdr *nlh;
 
-	do {
-		r = receive(ct);
-		if (r >= 0)
-			r = read_datagram(ct, r, on_entry, userdata, &torn, &stopped);
-	} while (r == 0);
+	line->torn = false;
+	line->busy = true;
+	nlh = put_request(ct->buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, ++line->seq, AF_UNSPEC);
+	return send_requests(ct, line, nlh->nlmsg_len);
+}
+
+/* @r as read_datagram() returned it, or what a receive failed with */
+static int end_of_dump(struct line *line, int r, int stopped)
+{
+	line->busy = false;
 	if (r < 0 || stopped)
-		socket_close(ct);
+		line_close(line);
 	if (r < 0)
 		return r;
-	return stopped ? stopped : torn ? -EINTR : 0;
+	return stopped ? stopped : line->torn ? -EINTR : 0;
 }
 
 int conntrack_dump(struct conntrack *ct, conntrack_entry on_entry, void *userdata)
 {
-	struct nlmsghdr *nlh;
+	int r, stopped = 0;
+
+	r = line_ready(&ct->line, 0);
+	if (r == 0)
+		r = ask_all(ct, &ct->line);
+	if (r < 0)
+		return r;
+	do {
+		r = wait_for(ct, &ct->line);
+		if (r >= 0)
+			r = read_datagram(ct, &ct->line, r, on_entry, userdata, &stopped);
+	} while (r == 0);
+	return end_of_dump(&ct->line, r, stopped);
+}
+
+int conntrack_begin(struct conntrack *ct)
+{
 	int r;
 
-	r = socket_ready(ct);
+	/* one that was given up is still under way; else closing costs milliseconds */
+	conntrack_give_up(ct);
+	r = line_ready(&ct->look, SOCK_NONBLOCK);
+	if (r == 0)
+		r = ask_all(ct, &ct->look);
 	if (r < 0)
-		return r;
-	nlh = put_request(ct->buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, ++ct->seq, AF_UNSPEC);
-	r = send_requests(ct, nlh->nlmsg_len);
-	if (r < 0)
-		return r;
-	return read_dump(ct, on_entry, userdata);
+		line_close(&ct->look);
+	return r;
+}
+
+static uint64_t usec_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int conntrack_step(struct conntrack *ct, uint64_t usec, conntrack_entry on_entry,
+		   void *userdata)
+{
+	const uint64_t until = usec_now() + usec;
+	int r, stopped = 0;
+
+	if (!ct->look.busy)
+		return -EBADF;
+	do {
+		r = receive(ct, &ct->look);
+		if (r == -EAGAIN)
+			return CONNTRACK_WAIT;
+		if (r >= 0)
+			r = read_datagram(ct, &ct->look, r, on_entry, userdata, &stopped);
+	} while (r == 0 && usec_now() < until);
+	if (r == 0)
+		return CONNTRACK_MORE;
+	return end_of_dump(&ct->look, r, stopped);
+}
+
+void conntrack_give_up(struct conntrack *ct)
+{
+	if (ct->look.busy)
+		line_close(&ct->look);
 }
 
 /* --------------------------------------------------------------------- ending */
@@ -322,10 +343,10 @@ static void take_answers(struct answers *a, const void *buf, int len)
 static int read_answers(struct conntrack *ct, struct answers *a)
 {
 	while (a->missing > 0) {
-		int n = receive(ct);
+		int n = wait_for(ct, &ct->line);
 
 		if (n < 0) {
-			socket_close(ct);
+			line_close(&ct->line);
 			return n;
 		}
 		take_answers(a, ct->buf, n);
@@ -336,20 +357,20 @@ static int read_answers(struct conntrack *ct, struct answers *a)
 static int delete_batch(struct conntrack *ct, const struct connection *connections,
 			size_t n, size_t *deleted)
 {
-	struct answers answers = { .first = ct->seq + 1, .n = n, .missing = n };
+	struct answers answers = { .first = ct->line.seq + 1, .n = n, .missing = n };
 	size_t len = 0;
 	int r;
 
-	r = socket_ready(ct);
+	r = line_ready(&ct->line, 0);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		r = put_delete(ct->buf + len, ++ct->seq, &connections[i]);
+		r = put_delete(ct->buf + len, ++ct->line.seq, &connections[i]);
 		if (r < 0)
 			return r;
 		len += (size_t)r;
 	}
-	r = send_requests(ct, len);
+	r = send_requests(ct, &ct->line, len);
 	if (r == 0)
 		r = read_answers(ct, &answers);
 	*deleted += answers.done;
@@ -382,13 +403,13 @@ int conntrack_delete(struct conntrack *ct, const struct connection *connections,
  * needs both. */
 static int probe(struct conntrack *ct)
 {
-	struct answers answers = { .first = ++ct->seq, .n = 1, .missing = 1 };
+	struct answers answers = { .first = ++ct->line.seq, .n = 1, .missing = 1 };
 	struct nlmsghdr *nlh;
 	int r;
 
-	nlh = put_request(ct->buf, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, ct->seq,
+	nlh = put_request(ct->buf, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, ct->line.seq,
 			  AF_UNSPEC);
-	r = send_requests(ct, nlh->nlmsg_len);
+	r = send_requests(ct, &ct->line, nlh->nlmsg_len);
 	if (r == 0)
 		r = read_answers(ct, &answers);
 	/* how nfnetlink says that nobody serves this subsystem */
@@ -402,7 +423,7 @@ int conntrack_open(struct conntrack **ret)
 
 	if (!ct)
 		return -ENOMEM;
-	r = socket_ready(ct);
+	r = line_ready(&ct->line, 0);
 	if (r < 0)
 		return r;
 	r = probe(ct);
@@ -416,6 +437,7 @@ void conntrack_close(struct conntrack *ct)
 {
 	if (!ct)
 		return;
-	socket_close(ct);
+	line_close(&ct->line);
+	line_close(&ct->look);
 	free(ct);
 }

@@ -10,11 +10,16 @@
 
 #include "rules/ruleset_private.h"
 
-/** struct counted - one element of a dump */
+/** struct counted - one element of a dump
+ * @key:   NULL of the catch-all
+ * @end:   NULL unless it is an interval of concatenated fields
+ * @chain: of a verdict map, where @verdict leads; else NULL */
 struct counted {
-	const uint8_t *key; /* NULL of the catch-all */
+	const uint8_t *key, *end;
 	const uint8_t *data;
-	uint16_t key_len, data_len;
+	const char *chain;
+	uint16_t key_len, end_len, data_len;
+	int32_t verdict;
 	uint32_t flags;
 	const struct nlattr *counter; /* NULL without one */
 };

@@ -35,7 +35,8 @@ static int on_table(const struct nlmsghdr *nlh, void *userdata)
 void found_done(struct found *found)
 {
 	image_done(&found->image);
-	for (size_t i = 0; i < MAPPING_SETS; i++)
+	image_done(&found->chains);
+	for (size_t i = 0; i < MAPPING_KINDS; i++)
 		scan_done(&found->scans[i]);
 	for (size_t i = 0; i < SET_COUNT; i++)
 		keys_done(&found->keys[i]);
@@ -45,7 +46,7 @@ void found_done(struct found *found)
 /* Is the part there, and as it should be? */
 bool sync_has(const struct sync *s, enum part_kind kind, const char *name)
 {
-	const struct part *want = image_find(&s->wanted, kind, name);
+	const struct part *want = image_find(&s->wanted.image, kind, name);
 	const struct part *have = image_find(&s->found.image, kind, name);
 
 	return want && have && want->type == have->type && part_equal(want, have);
@@ -59,11 +60,8 @@ bool sync_set_is_right(const struct sync *s, enum set_id id)
 
 	if (!sync_has(s, PART_SET, name))
 		return false;
-	for (enum mapping_kind kind = 0; kind < MAPPING_SETS; kind++)
-		if (set_of_mappings(kind) == id && !s->rs->can_own && have->size &&
-		    have->size < s->need[kind])
-			return false;
-	return true;
+	return !set_specs[id].grows || s->rs->can_own || !have->size ||
+	       have->size >= s->wanted.derived.elements[id];
 }
 
 static int find_elements(struct sync *s)
@@ -72,15 +70,13 @@ static int find_elements(struct sync *s)
 	enum set_id id;
 	int r = 0;
 
-	for (kind = 0; r == 0 && kind < MAPPING_SETS; kind++)
-		if (sync_set_is_right(s, set_of_mappings(kind)))
+	for (kind = 0; r == 0 && kind < MAPPING_KINDS; kind++)
+		if (!kind_is_restricted(kind) &&
+		    sync_set_is_right(s, set_of_mappings(kind)))
 			r = scan_kernel(&s->found.scans[kind], s->rs, s->table, kind);
-	for (id = 0; r == 0 && id < SET_COUNT; id++) {
-		if (set_specs[id].counter || set_specs[id].timeout_ms ||
-		    !sync_set_is_right(s, id))
-			continue;
-		r = keys_of_kernel(&s->found.keys[id], id, s->rs);
-	}
+	for (id = 0; r == 0 && id < SET_COUNT; id++)
+		if (set_has_keys(id) && sync_set_is_right(s, id))
+			r = keys_of_kernel(&s->found.keys[id], id, s->rs);
 	return r;
 }
 
@@ -114,8 +110,13 @@ static int find_contents(struct sync *s)
 
 	if (r < 0 || !s->found.exists)
 		return r;
+	s->found.image.chains = &s->found.chains;
 	r = image_of_kernel(&s->found.image, s->rs);
-	return r < 0 ? r : find_elements(s);
+	if (r < 0)
+		return r;
+	image_sort(&s->found.image);
+	image_sort(&s->found.chains);
+	return find_elements(s);
 }
 
 /* Several dumps make the picture; it holds when the ruleset stayed the same meanwhile. */

@@ -18,6 +18,7 @@
 #include "rules/attr.h"
 #include "rules/elements.h"
 #include "rules/objects.h"
+#include "rules/restricted.h"
 
 DEFINE_CLEANUP(nftnl_chain_free, struct nftnl_chain *)
 DEFINE_CLEANUP(nftnl_rule_free, struct nftnl_rule *)
@@ -25,16 +26,6 @@ DEFINE_CLEANUP(nftnl_set_free, struct nftnl_set *)
 
 /* longest text of one rule: a dozen expressions, an unnamed set with 8 interfaces */
 #define TEXT_ROOM 4096
-
-/**
- * struct unnamed
- * @label: the kernel's name, or "#" and the number it has in a batch
- * @text:  its elements, sorted
- */
-struct unnamed {
-	char label[NFT_NAME_MAXLEN];
-	char text[1024];
-};
 
 struct text {
 	char buf[TEXT_ROOM];
@@ -67,30 +58,42 @@ void image_done(struct image *image)
 	for (size_t i = 0; i < image->n; i++) {
 		free(image->parts[i].name);
 		free(image->parts[i].text);
+		free(image->parts[i].slot);
 	}
 	free(image->parts);
 	free(image->unnamed);
 	*image = (struct image){ 0 };
 }
 
-static struct part *add_part(struct image *image, enum part_kind kind, const char *name,
+static struct image *place_of(struct image *image, enum part_kind kind, const char *name)
+{
+	bool can = kind == PART_CHAIN || kind == PART_RULE;
+
+	return image->chains && can && chain_comes_and_goes(name) ? image->chains : image;
+}
+
+static struct part *add_part(struct image *whole, enum part_kind kind, const char *name,
 			     const char *text)
 {
+	struct image *image = place_of(whole, kind, name);
 	struct part *parts =
 		array_grow(image->parts, image->n, &image->room, sizeof(*parts));
 	struct part *p;
 
 	if (!parts) {
-		fail(image, -ENOMEM);
+		fail(whole, -ENOMEM);
 		return NULL;
 	}
 	image->parts = parts;
 	p = &parts[image->n];
-	*p = (struct part){ .kind = kind, .name = strdup(name), .text = strdup(text) };
+	*p = (struct part){ .kind = kind,
+			    .name = strdup(name),
+			    .text = strdup(text),
+			    .place = image->n };
 	if (!p->name || !p->text) {
 		free(p->name);
 		free(p->text);
-		fail(image, -ENOMEM);
+		fail(whole, -ENOMEM);
 		return NULL;
 	}
 	image->n++;
@@ -154,16 +157,19 @@ static void add_unnamed(struct image *image, const char *label)
 
 static void describe_set(const struct nftnl_set *set, struct text *t)
 {
+	uint32_t data_type = nftnl_set_get_u32(set, NFTNL_SET_DATA_TYPE);
+	uint32_t data_len = nftnl_set_get_u32(set, NFTNL_SET_DATA_LEN);
 	uint64_t timeout_ms = 0;
 
+	/* of verdicts the kernel says how long it holds them itself */
+	if (data_type == NFT_DATA_VERDICT)
+		data_len = 0;
 	if (nftnl_set_is_set(set, NFTNL_SET_TIMEOUT))
 		timeout_ms = nftnl_set_get_u64(set, NFTNL_SET_TIMEOUT);
 	text_add(t, "flags %x key %x %u data %x %u objects %u timeout %llu counter %d",
 		 nftnl_set_get_u32(set, NFTNL_SET_FLAGS),
 		 nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
-		 nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN),
-		 nftnl_set_get_u32(set, NFTNL_SET_DATA_TYPE),
-		 nftnl_set_get_u32(set, NFTNL_SET_DATA_LEN),
+		 nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN), data_type, data_len,
 		 nftnl_set_get_u32(set, NFTNL_SET_OBJ_TYPE),
 		 (unsigned long long)timeout_ms,
 		 nftnl_set_is_set(set, NFTNL_SET_EXPR) ||
@@ -315,6 +321,15 @@ static void describe_nat(const struct nftnl_expr *e, struct text *t)
 	}
 }
 
+static void describe_masquerade(const struct nftnl_expr *e, struct text *t)
+{
+	uint32_t min = nftnl_expr_get_u32(e, NFTNL_EXPR_MASQ_REG_PROTO_MIN);
+	uint32_t max = nftnl_expr_get_u32(e, NFTNL_EXPR_MASQ_REG_PROTO_MAX);
+
+	text_add(t, "masq flags %x %u-%u", nftnl_expr_get_u32(e, NFTNL_EXPR_MASQ_FLAGS),
+		 min, max ? max : min);
+}
+
 struct describing {
 	struct image *image;
 	struct text *text;
@@ -331,6 +346,10 @@ static int describe_expr(struct nftnl_expr *e, void *userdata)
 		describe_lookup(to->image, e, t);
 	} else if (strcmp(name, "nat") == 0) {
 		describe_nat(e, t);
+	} else if (strcmp(name, "masq") == 0) {
+		describe_masquerade(e, t);
+	} else if (strcmp(name, "counter") == 0) {
+		text_add(t, "counter");
 	} else {
 		text_add(t, "%s ", name);
 		n = nftnl_expr_snprintf(t->buf + t->len, sizeof(t->buf) - t->len, e,
@@ -342,15 +361,33 @@ static int describe_expr(struct nftnl_expr *e, void *userdata)
 	return 0;
 }
 
+/* Which restricted mapping is it, where it is one? */
+static void note_slot(struct image *image, struct part *p, const struct nftnl_rule *rule)
+{
+	struct ruleset_slot slot;
+
+	if (!p || !image->chains || !restricted_slot(rule, &slot))
+		return;
+	p->slot = malloc(sizeof(slot));
+	if (p->slot)
+		*p->slot = slot;
+	else
+		fail(image, -ENOMEM);
+}
+
 static struct part *describe_rule(struct image *image, const struct nftnl_rule *rule)
 {
+	struct part *p;
+
 	struct text t = { .len = 0 };
 	struct describing to = { image, &t };
 
 	t.buf[0] = '\0';
 	nftnl_expr_foreach((struct nftnl_rule *)rule, describe_expr, &to);
-	return add_part(image, PART_RULE,
-			or_nothing(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN)), t.buf);
+	p = add_part(image, PART_RULE,
+		     or_nothing(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN)), t.buf);
+	note_slot(image, p, rule);
+	return p;
 }
 
 static void add_rule(struct image *image, const struct nlmsghdr *nlh)
@@ -378,7 +415,7 @@ static void add_object(struct image *image, const struct nlmsghdr *nlh)
 		p->type = o.type;
 }
 
-static void add_message(struct image *image, const struct nlmsghdr *nlh)
+void image_add_message(struct image *image, const struct nlmsghdr *nlh)
 {
 	switch (nlh->nlmsg_type & 0xff) {
 	case NFT_MSG_NEWSET:
@@ -409,7 +446,7 @@ void image_add_batch(struct image *image, const struct batch *b)
 	while (image->described < b->len) {
 		nlh = (const void *)(b->data + image->described);
 		before = image->n;
-		add_message(image, nlh);
+		image_add_message(image, nlh);
 		if (image->n > before)
 			image->parts[before].seq = nlh->nlmsg_seq;
 		image->described += NLMSG_ALIGN(nlh->nlmsg_len);
@@ -425,47 +462,4 @@ void image_add_rule(struct image *image, const struct nftnl_rule *rule,
 	if (p)
 		p->seq = nlh->nlmsg_seq;
 	image->described = b->len;
-}
-
-/* ------------------------------------------------------------------ the kernel's */
-
-/* Asked for one table's chains, the kernel gives those of all tables of the family. */
-static int on_message(const struct nlmsghdr *nlh, void *userdata)
-{
-	if (message_is_ours(nlh))
-		add_message(userdata, nlh);
-	return MNL_CB_OK;
-}
-
-static int get(struct image *image, struct ruleset *rs, uint16_t type)
-{
-	return ruleset_get(rs, type, NFPROTO_INET, NLM_F_DUMP, RULESET_TABLE, NULL,
-			   on_message, image);
-}
-
-static int get_unnamed(struct image *image, struct ruleset *rs)
-{
-	int r;
-
-	for (size_t i = 0; i < image->n_unnamed; i++) {
-		r = ruleset_get(rs, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP,
-				RULESET_TABLE, image->unnamed[i].label, on_message,
-				image);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int image_of_kernel(struct image *ret, struct ruleset *rs)
-{
-	static const uint16_t others[] = { NFT_MSG_GETOBJ, NFT_MSG_GETCHAIN,
-					   NFT_MSG_GETRULE };
-	int r = get(ret, rs, NFT_MSG_GETSET);
-
-	if (r == 0)
-		r = get_unnamed(ret, rs);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(others); i++)
-		r = get(ret, rs, others[i]);
-	return r < 0 ? r : ret->error;
 }

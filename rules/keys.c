@@ -8,25 +8,20 @@
  */
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "rules/elements.h"
 #include "rules/sets.h"
 
 #define V4MAPPED_LEN 12 /* bytes before the IPv4 address in a v4-mapped one */
 
-struct writer {
-	uint8_t *start;
-	uint8_t *at;
-};
-
-static void put_protocol(struct writer *w, uint8_t protocol)
+void put_protocol(struct writer *w, uint8_t protocol)
 {
 	w->at[0] = protocol;
 	w->at += 4;
 }
 
-static void put_port(struct writer *w, uint16_t port)
+void put_port(struct writer *w, uint16_t port)
 {
 	uint16_t be = htons(port);
 
@@ -34,7 +29,7 @@ static void put_port(struct writer *w, uint16_t port)
 	w->at += 4;
 }
 
-static void put_address(struct writer *w, const struct in6_addr *addr)
+void put_address(struct writer *w, const struct in6_addr *addr)
 {
 	size_t skip = address_is_ipv4(addr) ? V4MAPPED_LEN : 0;
 
@@ -42,34 +37,101 @@ static void put_address(struct writer *w, const struct in6_addr *addr)
 	w->at += sizeof(addr->s6_addr) - skip;
 }
 
-static uint16_t written(const struct writer *w)
+uint16_t written(const struct writer *w)
 {
 	return (uint16_t)(w->at - w->start);
 }
 
-void mapping_element(const struct mapping *m, struct mapping_element *ret)
+size_t mapping_elements(const struct mapping *m)
 {
+	return mapping_is_range(m) ? 1 : m->n_ports;
+}
+
+static void put_key(struct writer *w, const struct mapping *m, enum mapping_kind kind,
+		    uint16_t port)
+{
+	switch (kind) {
+	case MAPPING_FORWARD4_AT:
+	case MAPPING_FORWARD6_AT:
+	case MAPPING_PINHOLE6_FROM:
+	case MAPPING_PINHOLE6:
+		put_address(w, &m->external.addr);
+		put_protocol(w, m->protocol);
+		put_port(w, port);
+		break;
+	case MAPPING_FORWARD4_FROM:
+	case MAPPING_FORWARD6_FROM:
+	case MAPPING_FORWARD4:
+	case MAPPING_FORWARD6:
+		put_protocol(w, m->protocol);
+		put_port(w, port);
+		break;
+	case MAPPING_RANGE4:
+	case MAPPING_RANGE6:
+	case MAPPING_PINRANGE6:
+		put_port(w, port);
+		put_protocol(w, m->protocol);
+		if (kind == MAPPING_PINRANGE6)
+			put_address(w, &m->external.addr);
+		break;
+	}
+}
+
+static void put_data(struct writer *w, const struct mapping *m, enum mapping_kind kind,
+		     uint16_t port)
+{
+	switch (kind) {
+	case MAPPING_FORWARD4_AT:
+	case MAPPING_FORWARD4:
+	case MAPPING_FORWARD6_AT:
+	case MAPPING_FORWARD6:
+		put_address(w, &m->host);
+		put_port(w, port);
+		break;
+	case MAPPING_RANGE4:
+	case MAPPING_RANGE6:
+		put_address(w, &m->host);
+		break;
+	case MAPPING_FORWARD4_FROM:
+	case MAPPING_FORWARD6_FROM:
+	case MAPPING_PINHOLE6_FROM:
+	case MAPPING_PINHOLE6:
+	case MAPPING_PINRANGE6:
+		break;
+	}
+}
+
+void mapping_element(const struct mapping *m, size_t i, struct mapping_element *ret)
+{
+	enum mapping_kind kind = mapping_kind(m);
 	struct writer key = { ret->key, ret->key };
+	struct writer end = { ret->end, ret->end };
 	struct writer data = { ret->data, ret->data };
 
 	memset(ret, 0, sizeof(*ret));
-	switch (mapping_kind(m)) {
-	case MAPPING_FORWARD4:
-	case MAPPING_FORWARD6:
-		put_protocol(&key, m->protocol);
-		put_port(&key, m->external.port);
-		put_address(&data, &m->internal.addr);
-		put_port(&data, m->internal.port);
-		break;
-	case MAPPING_PINHOLE6:
-		put_address(&key, &m->internal.addr);
-		put_protocol(&key, m->protocol);
-		put_port(&key, m->internal.port);
-		break;
-	}
+	put_key(&key, m, kind, (uint16_t)(m->external.port + i));
+	put_data(&data, m, kind, (uint16_t)(m->internal.port + i));
+	if (mapping_is_range(m))
+		put_key(&end, m, kind, mapping_last_port(m));
 	ret->key_len = written(&key);
+	ret->end_len = written(&end);
 	ret->data_len = written(&data);
 }
+
+void mapping_element_put(struct batch *b, enum mapping_kind kind, uint16_t type,
+			 uint16_t flags, const struct mapping_element *e)
+{
+	bool whole = type == NFT_MSG_NEWSETELEM;
+
+	batch_element(b, type, flags, set_specs[set_of_mappings(kind)].name,
+		      &(struct element){ .key = e->key,
+					 .end = e->end_len ? e->end : NULL,
+					 .data = whole && e->data_len ? e->data : NULL,
+					 .key_len = e->key_len,
+					 .data_len = e->data_len });
+}
+
+/* ------------------------------------------------------------------ and back */
 
 static uint16_t get_port(const uint8_t *at)
 {
@@ -79,44 +141,93 @@ static uint16_t get_port(const uint8_t *at)
 	return ntohs(be);
 }
 
-void mapping_element_external(enum mapping_kind kind, const uint8_t *key,
-			      uint8_t *ret_protocol, struct endpoint *ret)
+static void get_address(const uint8_t *at, bool ipv4, struct in6_addr *ret)
 {
-	switch (kind) {
-	case MAPPING_FORWARD4:
-		ret->addr = address_any4;
-		break;
-	case MAPPING_FORWARD6:
-		ret->addr = address_any6;
-		break;
-	case MAPPING_PINHOLE6:
-		memcpy(&ret->addr, key, sizeof(ret->addr));
-		key += sizeof(ret->addr);
-		break;
-	}
-	*ret_protocol = key[0];
-	ret->port = get_port(key + 4);
+	*ret = ipv4 ? address_any4 : address_any6; /* the v4-mapped prefix */
+	if (ipv4)
+		memcpy(ret->s6_addr + V4MAPPED_LEN, at, 4);
+	else
+		memcpy(ret, at, sizeof(*ret));
 }
 
-void mapping_element_internal(enum mapping_kind kind, const uint8_t *key,
-			      const uint8_t *data, struct endpoint *ret)
+static void get_key(enum mapping_kind kind, const uint8_t *key, struct ruleset_slot *ret)
 {
-	uint8_t protocol;
-
+	ret->external.addr = kind < MAPPING_FORWARD6_FROM ? address_any4 : address_any6;
 	switch (kind) {
-	case MAPPING_FORWARD4:
-		ret->addr = address_any4; /* the v4-mapped prefix */
-		memcpy(ret->addr.s6_addr + V4MAPPED_LEN, data, 4);
-		ret->port = get_port(data + 4);
+	case MAPPING_FORWARD4_AT:
+		get_address(key, true, &ret->external.addr);
+		key += 4;
 		break;
-	case MAPPING_FORWARD6:
-		memcpy(&ret->addr, data, sizeof(ret->addr));
-		ret->port = get_port(data + sizeof(ret->addr));
-		break;
+	case MAPPING_FORWARD6_AT:
+	case MAPPING_PINHOLE6_FROM:
 	case MAPPING_PINHOLE6:
-		mapping_element_external(kind, key, &protocol, ret);
+		get_address(key, false, &ret->external.addr);
+		key += 16;
+		break;
+	case MAPPING_PINRANGE6:
+		get_address(key + 8, false, &ret->external.addr);
+		__attribute__((fallthrough));
+	case MAPPING_RANGE4:
+	case MAPPING_RANGE6:
+		ret->external.port = get_port(key);
+		ret->protocol = key[4];
+		return;
+	case MAPPING_FORWARD4_FROM:
+	case MAPPING_FORWARD4:
+	case MAPPING_FORWARD6_FROM:
+	case MAPPING_FORWARD6:
 		break;
 	}
+	ret->protocol = key[0];
+	ret->external.port = get_port(key + 4);
+}
+
+static void get_data(enum mapping_kind kind, const uint8_t *data,
+		     struct ruleset_slot *ret)
+{
+	ret->internal = ret->external;
+	switch (kind) {
+	case MAPPING_FORWARD4_AT:
+	case MAPPING_FORWARD4:
+		ret->internal.port = get_port(data + 4);
+		__attribute__((fallthrough));
+	case MAPPING_RANGE4:
+		get_address(data, true, &ret->internal.addr);
+		break;
+	case MAPPING_FORWARD6_AT:
+	case MAPPING_FORWARD6:
+		ret->internal.port = get_port(data + 16);
+		__attribute__((fallthrough));
+	case MAPPING_RANGE6:
+		get_address(data, false, &ret->internal.addr);
+		break;
+	case MAPPING_FORWARD4_FROM:
+	case MAPPING_FORWARD6_FROM:
+	case MAPPING_PINHOLE6_FROM:
+	case MAPPING_PINHOLE6:
+	case MAPPING_PINRANGE6:
+		break;
+	}
+}
+
+bool mapping_element_slot(enum mapping_kind kind, const struct counted *e,
+			  struct ruleset_slot *ret)
+{
+	const struct set_spec *spec = &set_specs[set_of_mappings(kind)];
+
+	memset(ret, 0, sizeof(*ret));
+	ret->kind = kind;
+	ret->remote.addr = kind < MAPPING_FORWARD6_FROM ? address_any4 : address_any6;
+	if (!e->key || e->flags || e->key_len != spec->key_len ||
+	    e->data_len != spec->data_len || set_is_verdict_map(spec) != !!e->chain ||
+	    (e->end && e->end_len != spec->key_len))
+		return false;
+	get_key(kind, e->key, ret);
+	get_data(kind, e->data, ret);
+	ret->last_port = ret->external.port;
+	if (set_has_ends(spec) && e->end)
+		ret->last_port = get_port(e->end);
+	return true;
 }
 
 enum set_id ended_element(const struct connection *c, uint8_t key[static KEY_ROOM])
@@ -130,79 +241,4 @@ enum set_id ended_element(const struct connection *c, uint8_t key[static KEY_ROO
 	put_address(&w, &c->orig_src.addr);
 	put_port(&w, c->orig_src.port);
 	return address_is_ipv4(&c->reply_src.addr) ? SET_ENDED4 : SET_ENDED6;
-}
-
-/* ------------------------------------------------------------------ words */
-
-static size_t field_len(enum nft_type type, size_t key_len)
-{
-	switch (type) {
-	case TYPE_IPV6_ADDR:
-		return 16;
-	case TYPE_STRING:
-	case TYPE_IFNAME:
-		return key_len;
-	case TYPE_IPV4_ADDR:
-	case TYPE_INET_PROTO:
-	case TYPE_INET_SERVICE:
-	case TYPE_MARK:
-	case TYPE_ICMPV6_TYPE:
-		return 4;
-	}
-	return 4;
-}
-
-static int field_format(enum nft_type type, const uint8_t *at, size_t len, char *buf,
-			size_t room)
-{
-	char text[INET6_ADDRSTRLEN];
-	uint32_t number;
-
-	switch (type) {
-	case TYPE_IPV4_ADDR:
-		return snprintf(buf, room, "%s",
-				inet_ntop(AF_INET, at, text, sizeof(text)));
-	case TYPE_IPV6_ADDR:
-		return snprintf(buf, room, "%s",
-				inet_ntop(AF_INET6, at, text, sizeof(text)));
-	case TYPE_INET_PROTO:
-		if (at[0] != IPPROTO_TCP && at[0] != IPPROTO_UDP)
-			return snprintf(buf, room, "%u", at[0]);
-		return snprintf(buf, room, "%s", protocol_name(at[0]));
-	case TYPE_INET_SERVICE:
-		return snprintf(buf, room, "%u", get_port(at));
-	case TYPE_MARK:
-		memcpy(&number, at, sizeof(number));
-		return snprintf(buf, room, "%u", number);
-	case TYPE_STRING:
-	case TYPE_IFNAME:
-		return snprintf(buf, room, "%.*s", (int)len, (const char *)at);
-	case TYPE_ICMPV6_TYPE:
-		return snprintf(buf, room, "%u", at[0]);
-	}
-	return snprintf(buf, room, "?");
-}
-
-const char *set_key_format(const struct set_spec *spec, const uint8_t *key, size_t len,
-			   char buf[static KEY_STRLEN])
-{
-	size_t at = 0, used = 0, step;
-	enum nft_type type;
-
-	buf[0] = '\0';
-	for (int shift = 30; shift >= 0; shift -= 6) {
-		type = spec->key_type >> shift & 0x3f;
-		if (!type)
-			continue;
-		step = field_len(type, spec->key_len);
-		if (at + step > len)
-			break;
-		if (at && used < KEY_STRLEN)
-			used += (size_t)snprintf(buf + used, KEY_STRLEN - used, " . ");
-		if (used < KEY_STRLEN)
-			used += (size_t)field_format(type, key + at, step, buf + used,
-						     KEY_STRLEN - used);
-		at += step;
-	}
-	return buf;
 }

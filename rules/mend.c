@@ -46,16 +46,6 @@ static void delete_table(struct batch *b)
 	batch_close(b, nlh);
 }
 
-static void delete_rules(struct batch *b)
-{
-	struct nlmsghdr *nlh = batch_message(b, NFT_MSG_DELRULE, 0);
-
-	if (!nlh)
-		return;
-	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, RULESET_TABLE);
-	batch_close(b, nlh);
-}
-
 static bool part_is_right(const struct sync *s, const struct part *p)
 {
 	const struct set_spec *spec;
@@ -72,7 +62,9 @@ static void delete_wrong(struct sync *s)
 {
 	const struct image *image = &s->found.image;
 
-	delete_rules(&s->out);
+	for (size_t i = 0; i < image->n; i++)
+		if (image->parts[i].kind == PART_CHAIN)
+			chain_flush(&s->out, image->parts[i].name);
 	for (size_t i = 0; i < image->n; i++) {
 		const struct part *p = &image->parts[i];
 
@@ -97,19 +89,21 @@ static void delete_wrong(struct sync *s)
 static const struct part *part_of_message(const struct sync *s,
 					  const struct nlmsghdr *nlh)
 {
-	for (size_t i = 0; i < s->wanted.n; i++)
-		if (s->wanted.parts[i].seq == nlh->nlmsg_seq)
-			return &s->wanted.parts[i];
+	const struct image *image = &s->wanted.image;
+
+	for (size_t i = 0; i < image->n; i++)
+		if (image->parts[i].seq == nlh->nlmsg_seq)
+			return &image->parts[i];
 	return NULL;
 }
 
 /* Rules, and the unnamed sets that belong to them, are written anew in any case. */
 static void add_parts(struct sync *s, bool everything)
 {
-	const struct nlmsghdr *nlh = batch_next(&s->skeleton, NULL);
+	const struct nlmsghdr *nlh = batch_next(&s->wanted.skeleton, NULL);
 	const struct part *p;
 
-	while ((nlh = batch_next(&s->skeleton, nlh))) {
+	while ((nlh = batch_next(&s->wanted.skeleton, nlh))) {
 		p = part_of_message(s, nlh);
 		if (!everything && p && p->kind != PART_RULE && part_is_right(s, p))
 			continue;
@@ -117,64 +111,99 @@ static void add_parts(struct sync *s, bool everything)
 	}
 }
 
-static void mend_mappings(struct sync *s, bool everything)
-{
-	for (enum mapping_kind kind = 0; kind < MAPPING_SETS; kind++) {
-		struct scan *scan = &s->found.scans[kind];
+/* ------------------------------------------------------------------ elements */
 
-		scan->kind = kind;
-		scan->table = s->table;
-		if (!everything)
-			scan_remove_strays(scan, &s->out);
-		if (everything || scan->n_matched < s->need[kind])
-			scan_add_missing(scan, &s->out, everything);
-		s->report.removed += scan->n_strays;
-		s->report.added += s->need[kind] - scan->n_matched;
+static void remove_elements(struct sync *s)
+{
+	for (enum mapping_kind kind = 0; kind < MAPPING_KINDS; kind++) {
+		scan_remove_strays(&s->found.scans[kind], &s->out);
+		s->report.removed += s->found.scans[kind].n_strays;
 	}
-}
-
-static int mend_small_sets(struct sync *s, bool everything)
-{
-	const struct contents contents = { s->options, s->addresses, s->sequence };
-	struct keys none = { 0 }, want;
-	int r;
-
 	for (enum set_id id = 0; id < SET_COUNT; id++) {
-		if (set_specs[id].counter || set_specs[id].timeout_ms ||
-		    !skeleton_has_set(s->options, id))
+		if (!set_has_keys(id) || !skeleton_has_set(s->options, id))
 			continue;
-		want = (struct keys){ 0 };
-		r = keys_wanted(&want, id, &contents);
-		if (r == 0)
-			s->report.other += keys_change(
-				&s->out, id, everything ? &none : &s->found.keys[id],
-				&want);
-		keys_done(&want);
-		if (r < 0)
-			return r;
+		s->report.other += keys_take_away(&s->out, id, &s->found.keys[id],
+						  sync_wanted(s, id));
 	}
-	return 0;
 }
 
+static void add_mappings(struct sync *s, enum mapping_kind kind, bool everything)
+{
+	struct scan *scan = &s->found.scans[kind];
+	size_t need = s->wanted.derived.elements[set_of_mappings(kind)];
+
+	scan->kind = kind;
+	scan->table = s->table;
+	if (everything || scan->n_matches < need)
+		scan_add_missing(scan, &s->out, everything);
+	s->report.added += need - scan->n_matches;
+}
+
+static void add_elements(struct sync *s, bool everything)
+{
+	const struct keys none = { 0 };
+
+	for (enum mapping_kind kind = 0; kind < MAPPING_KINDS; kind++)
+		if (!kind_is_restricted(kind))
+			add_mappings(s, kind, everything);
+	for (enum set_id id = 0; id < SET_COUNT; id++) {
+		if (!set_has_keys(id) || !skeleton_has_set(s->options, id))
+			continue;
+		s->report.other +=
+			keys_put(&s->out, id, everything ? &none : &s->found.keys[id],
+				 sync_wanted(s, id));
+	}
+}
+
+void sync_need(const struct sync *s, size_t ret[static SET_COUNT])
+{
+	for (enum set_id id = 0; id < SET_COUNT; id++) {
+		ret[id] = s->wanted.derived.elements[id];
+		if (set_has_keys(id))
+			ret[id] += keys_beyond(&s->found.keys[id], sync_wanted(s, id),
+					       NULL, NULL);
+		else if (set_is_of_mappings(id))
+			ret[id] += s->found.scans[id - SET_FORWARD4_FROM].n_strays;
+	}
+}
+
+/* What is there goes with the table, and is no difference. */
 int sync_put_everything(struct sync *s)
 {
+	int r;
+
 	if (s->found.exists)
 		delete_table(&s->out);
 	sync_put_table(s);
 	add_parts(s, true);
-	mend_mappings(s, true);
+	r = sync_count_chains(s);
+	if (r == 0)
+		r = sync_put_chains(s, true);
+	add_elements(s, true);
+	for (enum mapping_kind kind = 0; kind < MAPPING_KINDS; kind++)
+		s->report.removed += s->found.scans[kind].n_strays;
 	s->report.created = !s->found.exists;
 	s->report.replaced = s->found.exists;
-	return mend_small_sets(s, true);
+	return r;
 }
 
 int sync_put_difference(struct sync *s)
 {
-	if (!image_equal(&s->wanted, &s->found.image)) {
-		s->report.rewritten = true;
+	bool differs = !image_equal(&s->wanted.image, &s->found.image);
+	int r;
+
+	r = sync_count_chains(s);
+	if (r < 0)
+		return r;
+	remove_elements(s);
+	sync_empty_chains(s);
+	if (differs)
 		delete_wrong(s);
+	sync_delete_chains(s);
+	if (differs)
 		add_parts(s, false);
-	}
-	mend_mappings(s, false);
-	return mend_small_sets(s, false);
+	r = sync_put_chains(s, false);
+	add_elements(s, false);
+	s->report.rewritten |= differs;
+	return r;
 }

@@ -57,15 +57,22 @@ static const struct timeout {
 	  NFPROTO_IPV6,
 	  IPPROTO_ICMPV6,
 	  { { CTA_TIMEOUT_ICMPV6_TIMEOUT, 60 } } },
+	/* as UDP; where the kernel tracks it */
+	{ "natd_udplite",
+	  NFPROTO_IPV4,
+	  IPPROTO_UDPLITE,
+	  { { CTA_TIMEOUT_UDPLITE_UNREPLIED, 120 },
+	    { CTA_TIMEOUT_UDPLITE_REPLIED, 300 } } },
 };
 
-static struct nlmsghdr *put_object(struct batch *b, const char *name, uint32_t type)
+static struct nlmsghdr *put_object(struct batch *b, const char *table, const char *name,
+				   uint32_t type)
 {
 	struct nlmsghdr *nlh = batch_message(b, NFT_MSG_NEWOBJ, NLM_F_CREATE);
 
 	if (!nlh)
 		return NULL;
-	mnl_attr_put_strz(nlh, NFTA_OBJ_TABLE, RULESET_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_OBJ_TABLE, table);
 	mnl_attr_put_strz(nlh, NFTA_OBJ_NAME, name);
 	mnl_attr_put_u32(nlh, NFTA_OBJ_TYPE, htonl(type));
 	return nlh;
@@ -84,7 +91,7 @@ static uint64_t missed_start(void)
 
 static void put_counter(struct batch *b, const char *name)
 {
-	struct nlmsghdr *nlh = put_object(b, name, NFT_OBJECT_COUNTER);
+	struct nlmsghdr *nlh = put_object(b, RULESET_TABLE, name, NFT_OBJECT_COUNTER);
 	struct nlattr *data;
 
 	if (!nlh)
@@ -96,9 +103,9 @@ static void put_counter(struct batch *b, const char *name)
 	batch_close(b, nlh);
 }
 
-static void put_timeout(struct batch *b, const struct timeout *t)
+static void put_timeout(struct batch *b, const char *table, const struct timeout *t)
 {
-	struct nlmsghdr *nlh = put_object(b, t->name, NFT_OBJECT_CT_TIMEOUT);
+	struct nlmsghdr *nlh = put_object(b, table, t->name, NFT_OBJECT_CT_TIMEOUT);
 	struct nlattr *data, *policy;
 
 	if (!nlh)
@@ -114,12 +121,22 @@ static void put_timeout(struct batch *b, const struct timeout *t)
 	batch_close(b, nlh);
 }
 
-void objects_put(struct batch *b)
+void object_put_timeout(struct batch *b, const char *table, const char *name,
+			uint8_t protocol)
+{
+	put_timeout(b, table,
+		    &(struct timeout){
+			    .name = name, .l3proto = NFPROTO_IPV4, .l4proto = protocol });
+}
+
+void objects_put(struct batch *b, uint8_t protocols)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
 		put_counter(b, counters[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++)
-		put_timeout(b, &timeouts[i]);
+		if (timeouts[i].l4proto != IPPROTO_UDPLITE ||
+		    protocols & PROTOCOL_BIT_UDPLITE)
+			put_timeout(b, RULESET_TABLE, &timeouts[i]);
 }
 
 void object_delete(struct batch *b, const char *name, uint32_t type)

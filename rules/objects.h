@@ -9,8 +9,12 @@
 
 #include "rules/batch.h"
 
-/** objects_put() - append NEWOBJ for all of them */
-void objects_put(struct batch *b);
+/** objects_put() - append NEWOBJ for all of them
+ * @protocols: PROTOCOL_BIT_* that the kernel tracks */
+void objects_put(struct batch *b, uint8_t protocols);
+/** object_put_timeout() - append NEWOBJ for timers that are the kernel's defaults */
+void object_put_timeout(struct batch *b, const char *table, const char *name,
+			uint8_t protocol);
 /** object_delete() - append DELOBJ */
 void object_delete(struct batch *b, const char *name, uint32_t type);
 

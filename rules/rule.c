@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "rules/rule.h"
+#include "rules/rule_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,13 +33,15 @@ static void put_rule(struct rule *r)
 {
 	struct nlmsghdr *nlh;
 
-	image_add_batch(r->image, r->batch);
+	if (r->image)
+		image_add_batch(r->image, r->batch);
 	nlh = batch_message(r->batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 	if (!nlh)
 		return;
 	nftnl_rule_nlmsg_build_payload(nlh, r->nftnl);
 	batch_close(r->batch, nlh);
-	image_add_rule(r->image, r->nftnl, r->batch);
+	if (r->image)
+		image_add_rule(r->image, r->nftnl, r->batch);
 }
 
 void rule_end(struct rule *r)
@@ -51,8 +53,7 @@ void rule_end(struct rule *r)
 	r->nftnl = NULL;
 }
 
-/* Never NULL for a rule that is still good; after an error all that follows is idle. */
-static struct nftnl_expr *add(struct rule *r, const char *name)
+struct nftnl_expr *rule_add(struct rule *r, const char *name)
 {
 	struct nftnl_expr *e;
 
@@ -67,21 +68,19 @@ static struct nftnl_expr *add(struct rule *r, const char *name)
 	return e;
 }
 
-/* The kernel's numbers: 16-byte registers for what starts on their border. */
-static uint32_t reg_number(unsigned reg)
+uint32_t rule_reg(unsigned reg)
 {
 	return reg % 4 ? NFT_REG32_00 + reg : NFT_REG_1 + reg / 4;
 }
 
-static void set_bytes(struct rule *r, struct nftnl_expr *e, uint16_t attr,
-		      const void *bytes, uint32_t len)
+void rule_set_bytes(struct rule *r, struct nftnl_expr *e, uint16_t attr,
+		    const void *bytes, uint32_t len)
 {
 	if (nftnl_expr_set(e, attr, bytes, len) < 0)
 		batch_fail(r->batch, -ENOMEM);
 }
 
-static void set_name(struct rule *r, struct nftnl_expr *e, uint16_t attr,
-		     const char *name)
+void rule_set_name(struct rule *r, struct nftnl_expr *e, uint16_t attr, const char *name)
 {
 	if (nftnl_expr_set_str(e, attr, name) < 0)
 		batch_fail(r->batch, -ENOMEM);
@@ -91,47 +90,47 @@ static void set_name(struct rule *r, struct nftnl_expr *e, uint16_t attr,
 
 void rule_meta(struct rule *r, enum nft_meta_keys key, unsigned reg)
 {
-	struct nftnl_expr *e = add(r, "meta");
+	struct nftnl_expr *e = rule_add(r, "meta");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg_number(reg));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, rule_reg(reg));
 }
 
 void rule_payload(struct rule *r, enum nft_payload_bases base, uint32_t offset,
 		  uint32_t len, unsigned reg)
 {
-	struct nftnl_expr *e = add(r, "payload");
+	struct nftnl_expr *e = rule_add(r, "payload");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, len);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg_number(reg));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, rule_reg(reg));
 }
 
 void rule_ct_original(struct rule *r, enum nft_ct_keys key, unsigned reg)
 {
-	struct nftnl_expr *e = add(r, "ct");
+	struct nftnl_expr *e = rule_add(r, "ct");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
 	nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, 0);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg_number(reg));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, rule_reg(reg));
 }
 
 void rule_fib(struct rule *r, enum nft_fib_result result, uint32_t flags)
 {
-	struct nftnl_expr *e = add(r, "fib");
+	struct nftnl_expr *e = rule_add(r, "fib");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, result);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, flags);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg_number(REG0));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, rule_reg(REG0));
 }
 
 void rule_saddr(struct rule *r, uint8_t family, unsigned reg)
@@ -171,13 +170,13 @@ void rule_dport(struct rule *r, unsigned reg)
 
 void rule_compare(struct rule *r, enum nft_cmp_ops op, const void *value, uint32_t len)
 {
-	struct nftnl_expr *e = add(r, "cmp");
+	struct nftnl_expr *e = rule_add(r, "cmp");
 
 	if (!e)
 		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, reg_number(REG0));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, rule_reg(REG0));
 	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
-	set_bytes(r, e, NFTNL_EXPR_CMP_DATA, value, len);
+	rule_set_bytes(r, e, NFTNL_EXPR_CMP_DATA, value, len);
 }
 
 void rule_is_u8(struct rule *r, uint8_t value)
@@ -188,38 +187,38 @@ void rule_is_u8(struct rule *r, uint8_t value)
 void rule_mask(struct rule *r, const void *mask, uint32_t len)
 {
 	static const uint8_t zero[16];
-	struct nftnl_expr *e = add(r, "bitwise");
+	struct nftnl_expr *e = rule_add(r, "bitwise");
 
 	if (!e)
 		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg_number(REG0));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg_number(REG0));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, rule_reg(REG0));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, rule_reg(REG0));
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, len);
-	set_bytes(r, e, NFTNL_EXPR_BITWISE_MASK, mask, len);
-	set_bytes(r, e, NFTNL_EXPR_BITWISE_XOR, zero, len);
+	rule_set_bytes(r, e, NFTNL_EXPR_BITWISE_MASK, mask, len);
+	rule_set_bytes(r, e, NFTNL_EXPR_BITWISE_XOR, zero, len);
 }
 
-static struct nftnl_expr *add_lookup(struct rule *r, const char *set, uint32_t id)
+struct nftnl_expr *rule_lookup(struct rule *r, const char *set, uint32_t id)
 {
-	struct nftnl_expr *e = add(r, "lookup");
+	struct nftnl_expr *e = rule_add(r, "lookup");
 
 	if (!e)
 		return NULL;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, reg_number(REG0));
-	set_name(r, e, NFTNL_EXPR_LOOKUP_SET, set);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, rule_reg(REG0));
+	rule_set_name(r, e, NFTNL_EXPR_LOOKUP_SET, set);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, id);
 	return e;
 }
 
 void rule_in(struct rule *r, enum set_id set)
 {
-	add_lookup(r, set_specs[set].name, set + 1);
+	rule_lookup(r, set_specs[set].name, set + 1);
 }
 
 void rule_not_in(struct rule *r, enum set_id set)
 {
-	struct nftnl_expr *e = add_lookup(r, set_specs[set].name, set + 1);
+	struct nftnl_expr *e = rule_lookup(r, set_specs[set].name, set + 1);
 
 	if (e)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
@@ -294,7 +293,7 @@ void rule_in_any(struct rule *r, enum nft_cmp_ops op, const struct values *v)
 		rule_compare(r, op, v->values, v->len);
 		return;
 	}
-	e = add_lookup(r, "__set%d", put_anonymous(r, v));
+	e = rule_lookup(r, "__set%d", put_anonymous(r, v));
 	if (e && op == NFT_CMP_NEQ)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
@@ -314,12 +313,12 @@ void rule_protocol(struct rule *r, uint8_t protocol)
 void rule_ct_bits(struct rule *r, enum nft_ct_keys key, uint32_t bits)
 {
 	static const uint32_t none;
-	struct nftnl_expr *e = add(r, "ct");
+	struct nftnl_expr *e = rule_add(r, "ct");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg_number(REG0));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, rule_reg(REG0));
 	rule_mask(r, &bits, sizeof(bits));
 	rule_compare(r, NFT_CMP_NEQ, &none, sizeof(none));
 }
@@ -340,95 +339,4 @@ void rule_is_ula(struct rule *r, enum nft_cmp_ops op)
 
 	rule_mask(r, mask, sizeof(mask));
 	rule_compare(r, op, value, sizeof(value));
-}
-
-/* ------------------------------------------------------------------ actions */
-
-void rule_verdict(struct rule *r, int verdict, const char *chain)
-{
-	struct nftnl_expr *e = add(r, "immediate");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
-	if (chain)
-		set_name(r, e, NFTNL_EXPR_IMM_CHAIN, chain);
-}
-
-void rule_object(struct rule *r, uint32_t type, const char *name)
-{
-	struct nftnl_expr *e = add(r, "objref");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_IMM_TYPE, type);
-	set_name(r, e, NFTNL_EXPR_OBJREF_IMM_NAME, name);
-}
-
-void rule_map(struct rule *r, enum set_id map)
-{
-	struct nftnl_expr *e = add_lookup(r, set_specs[map].name, map + 1);
-
-	if (e)
-		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, reg_number(REG0));
-}
-
-void rule_nat(struct rule *r, enum nft_nat_types type, uint8_t family, unsigned port_reg)
-{
-	struct nftnl_expr *e = add(r, "nat");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, type);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, family);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, reg_number(REG0));
-	if (port_reg)
-		nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, reg_number(port_reg));
-}
-
-void rule_masquerade(struct rule *r)
-{
-	add(r, "masq");
-}
-
-#define TCPOPT_MSS_AT 2 /* bytes into the option */
-
-static void load_mss(struct rule *r, uint16_t mss)
-{
-	uint16_t be = htons(mss);
-	struct nftnl_expr *e = add(r, mss ? "immediate" : "rt");
-
-	if (!e)
-		return;
-	if (mss) {
-		nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, reg_number(REG0));
-		set_bytes(r, e, NFTNL_EXPR_IMM_DATA, &be, sizeof(be));
-		return;
-	}
-	nftnl_expr_set_u32(e, NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_RT_DREG, reg_number(REG0));
-	e = add(r, "byteorder");
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SREG, reg_number(REG0));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_DREG, reg_number(REG0));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, sizeof(be));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, sizeof(be));
-}
-
-void rule_set_mss(struct rule *r, uint16_t mss)
-{
-	struct nftnl_expr *e;
-
-	load_mss(r, mss);
-	e = add(r, "exthdr");
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_SREG, reg_number(REG0));
-	nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, TCPOPT_MAXSEG);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, TCPOPT_MSS_AT);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, sizeof(mss));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
 }

@@ -32,7 +32,7 @@ struct rule {
 	bool never;
 };
 
-/** rule_begin() - @r->batch and @r->image are set */
+/** rule_begin() - @r->batch is set; @r->image may be NULL */
 void rule_begin(struct rule *r, const char *chain);
 void rule_end(struct rule *r);
 
@@ -87,6 +87,8 @@ void rule_is_ula(struct rule *r, enum nft_cmp_ops op);
 
 /* ------------------------------------------------------------------ actions */
 
+/** count packets, in the rule itself, from @packets on */
+void rule_counter(struct rule *r, uint64_t packets);
 /** NF_ACCEPT, NF_DROP, or NFT_GOTO with a chain */
 void rule_verdict(struct rule *r, int verdict, const char *chain);
 /** a named counter or ct timeout */
@@ -97,5 +99,14 @@ void rule_map(struct rule *r, enum set_id map);
  * port in that register */
 void rule_nat(struct rule *r, enum nft_nat_types type, uint8_t family, unsigned port_reg);
 void rule_masquerade(struct rule *r);
+/** look REG0 up in a map of verdicts, and follow */
+void rule_vmap(struct rule *r, enum set_id map);
+void rule_dnat_to(struct rule *r, uint8_t family, const struct endpoint *to);
+/** to the port in REG0 */
+void rule_masquerade_to_reg(struct rule *r);
+/** to one of these ports: the packet's own where it is one and free */
+void rule_masquerade_to(struct rule *r, const struct port_range *ports);
+/** NFT_NAT_SNAT to the address in REG0 and one of these ports */
+void rule_snat_to(struct rule *r, uint8_t family, const struct port_range *ports);
 /** TCP maximum segment size: of the route where @mss is 0 */
 void rule_set_mss(struct rule *r, uint16_t mss);

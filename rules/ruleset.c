@@ -8,12 +8,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <libnftnl/rule.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "rules/batch.h"
+#include "rules/derived.h"
 #include "rules/elements.h"
 #include "rules/objects.h"
 #include "rules/smallsets.h"
@@ -50,27 +51,6 @@ static int require_nf_tables(struct ruleset *rs)
 	return r == -EINVAL || r == -EOPNOTSUPP ? -EPROTONOSUPPORT : r;
 }
 
-/* Asks for a table with owner and persist, in a transaction without its end. */
-static int probe_owner(struct ruleset *rs)
-{
-	struct nlmsghdr *nlh;
-	struct batch b;
-	int r;
-
-	batch_begin(&b, rs);
-	nlh = batch_message(&b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	if (nlh) {
-		mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, "natd_probe");
-		mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS,
-				 htonl(NFT_TABLE_F_OWNER | TABLE_F_PERSIST));
-	}
-	batch_close(&b, nlh);
-	r = batch_try(&b, rs);
-	batch_done(&b);
-	rs->can_own = r == 0;
-	return r == -ENOMEM || r == -EPERM ? r : 0;
-}
-
 int ruleset_open(struct ruleset **ret)
 {
 	CLEANUP(ruleset_close) struct ruleset *rs = calloc(1, sizeof(*rs));
@@ -78,15 +58,20 @@ int ruleset_open(struct ruleset **ret)
 
 	if (!rs)
 		return -ENOMEM;
+	rs->derived = calloc(1, sizeof(*rs->derived));
+	rs->room = calloc(SET_COUNT, sizeof(*rs->room));
+	if (!rs->derived || !rs->room)
+		return -ENOMEM;
 	r = open_writer(rs);
 	if (r == 0)
 		r = require_nf_tables(rs);
 	if (r == 0)
-		r = probe_owner(rs);
+		r = probe_kernel(rs);
 	if (r == 0)
 		r = watch_open(rs);
 	if (r < 0)
 		return r;
+	ruleset_note_barred(rs); /* by one before us */
 	*ret = TAKE(rs);
 	return 0;
 }
@@ -98,14 +83,22 @@ void ruleset_close(struct ruleset *rs)
 	if (rs->nl)
 		mnl_socket_close(rs->nl);
 	watch_close(rs);
-	free(rs->wan);
-	free(rs->masquerade6);
+	ruleset_forget(rs);
+	if (rs->derived)
+		derived_done(rs->derived);
+	free(rs->derived);
+	free(rs->room);
 	free(rs);
 }
 
 bool ruleset_can_own(const struct ruleset *rs)
 {
 	return rs->can_own;
+}
+
+uint8_t ruleset_protocols(const struct ruleset *rs)
+{
+	return rs->protocols;
 }
 
 enum protection ruleset_protection(const struct ruleset *rs)
@@ -164,46 +157,11 @@ int ruleset_sequence(struct ruleset *rs, uint64_t *ret)
 	return r;
 }
 
-struct counting {
-	enum mapping_kind kind;
-	ruleset_count on_element;
-	void *userdata;
-};
-
-static int on_counted(void *userdata, const struct counted *e)
-{
-	struct counting *c = userdata;
-	struct endpoint external;
-	uint8_t protocol;
-
-	if (!e->key || e->key_len != set_specs[set_of_mappings(c->kind)].key_len)
-		return 0;
-	mapping_element_external(c->kind, e->key, &protocol, &external);
-	c->on_element(c->userdata, protocol, &external, counted_packets(e));
-	return 0;
-}
-
-static int on_counters(const struct nlmsghdr *nlh, void *userdata)
-{
-	elements_each(nlh, on_counted, userdata);
-	return MNL_CB_OK;
-}
-
-int ruleset_counters(struct ruleset *rs, ruleset_count on_element, void *userdata)
-{
-	struct counting c = { .on_element = on_element, .userdata = userdata };
-	int r = 0;
-
-	for (c.kind = 0; r == 0 && c.kind < MAPPING_SETS; c.kind++)
-		r = get_patiently(rs, NFT_MSG_GETSETELEM,
-				  set_specs[set_of_mappings(c.kind)].name, on_counters,
-				  &c);
-	return r == -ENOENT ? -ESTALE : r;
-}
+/* ------------------------------------------------------------------ slots */
 
 struct telling {
 	enum mapping_kind kind;
-	ruleset_element on_element;
+	ruleset_on_slot on_slot;
 	void *userdata;
 };
 
@@ -211,42 +169,75 @@ struct telling {
  * shorter. */
 static int on_told(void *userdata, const struct counted *e)
 {
-	struct telling *t = userdata;
-	const struct set_spec *spec = &set_specs[set_of_mappings(t->kind)];
-	struct endpoint external, internal;
-	uint8_t protocol;
+	const struct telling *t = userdata;
+	struct ruleset_slot slot;
 
-	if (!e->key || e->flags || e->key_len != spec->key_len ||
-	    e->data_len != spec->data_len)
+	if (!mapping_element_slot(t->kind, e, &slot))
 		return 0;
-	mapping_element_external(t->kind, e->key, &protocol, &external);
-	mapping_element_internal(t->kind, e->key, e->data, &internal);
-	t->on_element(t->userdata, protocol, &external, &internal);
+	slot.packets = counted_packets(e);
+	t->on_slot(t->userdata, &slot);
 	return 0;
 }
 
-static int on_tellings(const struct nlmsghdr *nlh, void *userdata)
+static int on_elements(const struct nlmsghdr *nlh, void *userdata)
 {
 	elements_each(nlh, on_told, userdata);
 	return MNL_CB_OK;
 }
 
-int ruleset_elements(struct ruleset *rs, ruleset_element on_element, void *userdata)
+static int on_rule(const struct nlmsghdr *nlh, void *userdata)
 {
-	struct telling t = { .on_element = on_element, .userdata = userdata };
+	const struct telling *t = userdata;
+	struct ruleset_slot slot;
+	struct nftnl_rule *rule;
+
+	if (!message_is_ours(nlh))
+		return MNL_CB_OK;
+	rule = nftnl_rule_alloc();
+	if (!rule) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
+	}
+	if (nftnl_rule_nlmsg_parse(nlh, rule) == 0 && restricted_slot(rule, &slot))
+		t->on_slot(t->userdata, &slot);
+	nftnl_rule_free(rule);
+	return MNL_CB_OK;
+}
+
+/* @missing: what a set that is not there is */
+static int tell_slots(struct ruleset *rs, ruleset_on_slot on_slot, void *userdata,
+		      int missing)
+{
+	struct telling t = { .on_slot = on_slot, .userdata = userdata };
+	int r = 0;
+
+	for (t.kind = 0; r == 0 && t.kind < MAPPING_KINDS; t.kind++) {
+		if (kind_is_restricted(t.kind))
+			continue;
+		r = get_patiently(rs, NFT_MSG_GETSETELEM,
+				  set_specs[set_of_mappings(t.kind)].name, on_elements,
+				  &t);
+		if (r == -ENOENT)
+			r = missing;
+	}
+	return r < 0 ? r : get_patiently(rs, NFT_MSG_GETRULE, NULL, on_rule, &t);
+}
+
+int ruleset_counters(struct ruleset *rs, ruleset_on_slot on_slot, void *userdata)
+{
+	return ruleset_stale(tell_slots(rs, on_slot, userdata, -ENOENT));
+}
+
+int ruleset_elements(struct ruleset *rs, ruleset_on_slot on_slot, void *userdata)
+{
 	int r = ruleset_get(rs, NFT_MSG_GETTABLE, NFPROTO_INET, 0, RULESET_TABLE, NULL,
 			    ignore, NULL);
 
-	for (t.kind = 0; r == 0 && t.kind < MAPPING_SETS; t.kind++) {
-		r = get_patiently(rs, NFT_MSG_GETSETELEM,
-				  set_specs[set_of_mappings(t.kind)].name, on_tellings,
-				  &t);
-		/* a set that somebody took away holds nothing */
-		if (r == -ENOENT)
-			r = 0;
-	}
-	return r;
+	/* a set that somebody took away holds nothing */
+	return r < 0 ? r : tell_slots(rs, on_slot, userdata, 0);
 }
+
+/* ------------------------------------------------------------------ figures */
 
 static int on_figure(const struct nlmsghdr *nlh, void *userdata)
 {

@@ -12,12 +12,13 @@
 #include <net/if.h>
 
 #include "core/connection.h"
+#include "core/snat.h"
 #include "core/table.h"
 
 #define RULESET_WANS_MAX 8
 #define RULESET_LANS_MAX 32
 #define RULESET_OPEN_MAX 64
-/* mappings and sequence steps in one transaction */
+/* elements of mappings in one transaction */
 #define RULESET_ELEMENTS_MAX 65535
 
 enum protection {
@@ -30,6 +31,18 @@ enum mss_mode {
 	MSS_OFF,
 	MSS_ROUTE, /* to the route's MTU, both directions */
 	MSS_FIXED,
+};
+
+/**
+ * enum symmetry - whose own outbound traffic leaves from its external port
+ *
+ * The host and port that a mapping leads to are recognised as a source; an element more
+ * for each such mapping.
+ */
+enum symmetry {
+	SYMMETRY_NONE,
+	SYMMETRY_UDP, /* UDP and UDP-Lite: TCP servers do not dial from their port */
+	SYMMETRY_ALL,
 };
 
 /** struct open_port - a port of the gateway itself that the WAN may reach */
@@ -48,6 +61,8 @@ struct open_port {
  * @input_drop: close the gateway itself to the WAN but for @open
  * @ula_may_leave: do not drop what leaves by a WAN with a source of fc00::/7; else it is
  *                 dropped, but for what is masqueraded and for what goes to fc00::/7
+ * @symmetry: see there; whatever it is, nobody else's flow is given an external port that
+ *            is forwarded (as long as a block of ports is left that is not)
  */
 struct ruleset_options {
 	enum protection protection;
@@ -61,17 +76,20 @@ struct ruleset_options {
 	enum mss_mode mss_mode;
 	uint16_t mss;
 	bool ula_may_leave;
+	enum symmetry symmetry;
 };
 
 /**
- * struct ruleset_addresses - elements that follow the interfaces
+ * struct ruleset_addresses - elements that follow the interfaces and the configuration
  * @wan:         global addresses of the WANs, both families
  * @masquerade6: IPv6 sources that are masqueraded towards a WAN; ::/0 for all
+ * @snat:        who leaves otherwise
  */
 struct ruleset_addresses {
 	struct address_list wan;
 	const struct prefix *masquerade6;
 	size_t n_masquerade6;
+	struct snat_list snat;
 };
 
 /** struct ruleset_fault - which step the kernel refused, in words: "element tcp . 8080 of
@@ -93,6 +111,9 @@ void ruleset_close(struct ruleset *rs); /* NULL is fine; the kernel's table stay
 
 /** Does the kernel know owner + persist? */
 bool ruleset_can_own(const struct ruleset *rs);
+/** ruleset_protocols() - PROTOCOL_BIT_* that this kernel tracks and translates, probed by
+ * ruleset_open(). UDP-Lite: provided that net.netfilter.nf_conntrack_checksum is 0 */
+uint8_t ruleset_protocols(const struct ruleset *rs);
 /** The protection in force after ruleset_sync(): owned or watched */
 enum protection ruleset_protection(const struct ruleset *rs);
 
@@ -117,15 +138,32 @@ struct ruleset_report {
 	size_t added, removed, other;
 };
 
-/** ruleset_extra - an element the kernel had and @table does not say: the external
- * endpoint (address_any4/6 for any WAN address) that led astray */
-typedef void (*ruleset_extra)(void *userdata, uint8_t protocol,
-			      const struct endpoint *external);
+/**
+ * struct ruleset_slot - one element of a mapping, as the kernel holds it
+ * @external:  address_any4/6 for any WAN address; of a pinhole the host
+ * @last_port: of a range; else external.port
+ * @remote:    of the _FROM kinds; else of length 0
+ * @internal:  where it leads
+ * @packets:   first packets it has seen
+ */
+struct ruleset_slot {
+	enum mapping_kind kind;
+	uint8_t protocol;
+	uint16_t last_port;
+	struct endpoint external;
+	struct endpoint internal;
+	struct prefix remote;
+	uint64_t packets;
+};
+
+/** ruleset_on_slot - called for each; @slot is borrowed */
+typedef void (*ruleset_on_slot)(void *userdata, const struct ruleset_slot *slot);
 
 /**
  * ruleset_sync() - dump, compare, send only the difference in one transaction
- * @extra:    called for each element taken away or changed, after the transaction; or
- * NULL
+ * @table:    mapping_is_live() ones have elements
+ * @extra:    called for each element of the kernel's that was taken away or changed
+ *            (@packets is not set), after the transaction; or NULL
  * @why:      written when the kernel refuses; may be NULL, here and below
  *
  * With nothing different nothing is sent, but in the owned protection the one NEWTABLE
@@ -139,7 +177,7 @@ typedef void (*ruleset_extra)(void *userdata, uint8_t protocol,
  */
 int ruleset_sync(struct ruleset *rs, const struct ruleset_options *options,
 		 const struct ruleset_addresses *addresses, const struct table *table,
-		 uint64_t sequence, ruleset_extra extra, void *userdata,
+		 uint64_t sequence, ruleset_on_slot extra, void *userdata,
 		 struct ruleset_report *report, struct ruleset_fault *why);
 
 /**
@@ -170,28 +208,27 @@ int ruleset_set_addresses(struct ruleset *rs, const struct ruleset_addresses *ad
 int ruleset_end(struct ruleset *rs, const struct connection *connections, size_t n,
 		struct ruleset_fault *why);
 
-/** ruleset_count - one element of a mapping: first packets it has seen */
-typedef void (*ruleset_count)(void *userdata, uint8_t protocol,
-			      const struct endpoint *external, uint64_t packets);
+/**
+ * ruleset_lift() - take out of ended4/ended6 what keeps hosts that @plan's mappings lead
+ * to, new or again, from sending datagrams; after ruleset_apply()
+ *
+ * A stream that was ended stays so. Return: 0; -ESTALE when a set is not there, or others
+ * were at work all the time; -ENOMEM; else what the kernel said, with @why.
+ */
+int ruleset_lift(struct ruleset *rs, const struct plan *plan, struct ruleset_fault *why);
 
 /** ruleset_counters() - read the counters of every mapping's element
  *
  * When somebody writes meanwhile it is read again, and elements are told twice: the last
  * word counts.
  * Return: 0; -ESTALE when the table is not there; -ENOMEM; a netlink errno. */
-int ruleset_counters(struct ruleset *rs, ruleset_count on_element, void *userdata);
-
-/** ruleset_element - a mapping as the kernel holds it; @internal of a pinhole equals
- * @external */
-typedef void (*ruleset_element)(void *userdata, uint8_t protocol,
-				const struct endpoint *external,
-				const struct endpoint *internal);
+int ruleset_counters(struct ruleset *rs, ruleset_on_slot on_slot, void *userdata);
 
 /** ruleset_elements() - tell every mapping that the kernel's table has, whoever wrote it
  *
  * When somebody writes meanwhile elements are told twice: the last word counts.
  * Return: 0; -ENOENT when there is no table; -ENOMEM; a netlink errno. */
-int ruleset_elements(struct ruleset *rs, ruleset_element on_element, void *userdata);
+int ruleset_elements(struct ruleset *rs, ruleset_on_slot on_slot, void *userdata);
 
 /** The named counters of the fixed rules. Return: as ruleset_counters() */
 struct ruleset_figures {

@@ -7,6 +7,7 @@
 
 #include "rules/ruleset.h" /* first: linux/netfilter.h has to come behind netinet/in.h */
 
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -17,8 +18,7 @@
 
 #define RULESET_TABLE "natd"
 
-/* the sets that hold mappings, one for each enum mapping_kind */
-#define MAPPING_SETS (MAPPING_PINHOLE6 + 1)
+struct derived;
 
 /** struct watched - a foreign transaction that watch.c has read in part: its messages
  * come first, who committed it comes last */
@@ -38,9 +38,12 @@ struct watched {
  * @unheard:  somebody else committed while nobody listened; belongs to watch.c
  * @can_own:  the kernel knows owner and persist
  * @synced:   a ruleset_sync() went well, so that what follows is known
- * @wan, @masquerade6: what was set last; the arrays are ours
- * @elements: how many elements each set of mappings holds
- * @room:     its size in the kernel
+ * @protocols: PROTOCOL_BIT_* that it tracks
+ * @addresses: what was set last; the arrays are ours
+ * @derived:  of the mappings in force
+ * @options, @shape: what the rules are made for, set_bit()
+ * @room:     sizes in the kernel of the sets that grow, by enum set_id
+ * @barred_until: ended4 and ended6 may have elements, by CLOCK_BOOTTIME in seconds
  */
 struct ruleset {
 	struct mnl_socket *nl;
@@ -52,12 +55,13 @@ struct ruleset {
 	bool can_own;
 	bool synced;
 	enum protection protection;
-	struct in6_addr *wan;
-	size_t n_wan;
-	struct prefix *masquerade6;
-	size_t n_masquerade6;
-	size_t elements[MAPPING_SETS];
-	size_t room[MAPPING_SETS];
+	uint8_t protocols;
+	struct ruleset_addresses addresses;
+	struct derived *derived;
+	size_t *room;
+	int64_t barred_until;
+	struct ruleset_options options;
+	uint64_t shape;
 };
 
 /**
@@ -104,14 +108,29 @@ void printable_copy(char *to, size_t size, const char *name);
 /** ruleset_remember() - copy what was set into @rs. Return: 0 or -ENOMEM */
 int ruleset_remember(struct ruleset *rs, const struct ruleset_addresses *addresses);
 
+/** ruleset_note_barred() - ended4 or ended6 has elements, or may have */
+void ruleset_note_barred(struct ruleset *rs);
+
+/** ruleset_stale() - the table is not what we think it is: looking at it again helps */
+static inline int ruleset_stale(int r)
+{
+	return r == -ENOENT || r == -ENOBUFS ? -ESTALE : r;
+}
+
+/** ruleset_forget() - what ruleset_remember() keeps */
+void ruleset_forget(struct ruleset *rs);
+
 /**
- * ruleset_make_room() - raise the sizes of the sets of mappings where fewer than @need
- * elements fit
+ * ruleset_make_room() - raise the sizes of the sets where fewer than @need elements fit
+ * @need: by enum set_id
  *
  * In a transaction of its own, for a new size counts from the next one on; it changes
  * nothing else. Return: 0, or what batch_send() returns.
  */
-int ruleset_make_room(struct ruleset *rs, const size_t need[static MAPPING_SETS],
-		      struct ruleset_fault *why);
-/** ruleset_room_for() - the size a new set should have to take @need elements */
-size_t ruleset_room_for(const struct ruleset *rs, size_t need);
+int ruleset_make_room(struct ruleset *rs, const size_t *need, struct ruleset_fault *why);
+/** ruleset_room_for() - the size that set @id should have to take @need elements; 0 for
+ * one without a size */
+size_t ruleset_room_for(const struct ruleset *rs, unsigned id, size_t need);
+
+/** probe_kernel() - find out @rs->can_own, @rs->protocols. Return: 0; -ENOMEM, -EPERM */
+int probe_kernel(struct ruleset *rs);

@@ -3,6 +3,7 @@
 #include "rules/sets.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/set.h>
@@ -25,12 +26,29 @@ enum byteorder {
 
 #define PAIR(a, b)   ((a) << 6 | (b))
 #define PROTO_PORT   PAIR(TYPE_INET_PROTO, TYPE_INET_SERVICE)
+#define PORT_PROTO   PAIR(TYPE_INET_SERVICE, TYPE_INET_PROTO)
 #define ADDR4_PORT   PAIR(TYPE_IPV4_ADDR, TYPE_INET_SERVICE)
 #define ADDR6_PORT   PAIR(TYPE_IPV6_ADDR, TYPE_INET_SERVICE)
+#define AT4	     (TYPE_IPV4_ADDR << 12 | PROTO_PORT)
+#define AT6	     (TYPE_IPV6_ADDR << 12 | PROTO_PORT)
+#define FROM_HOST4   (TYPE_INET_PROTO << 12 | ADDR4_PORT)
+#define FROM_HOST6   (TYPE_INET_PROTO << 12 | ADDR6_PORT)
 #define PROTO_TUPLE4 (TYPE_INET_PROTO << 24 | ADDR4_PORT << 12 | ADDR4_PORT)
 #define PROTO_TUPLE6 (TYPE_INET_PROTO << 24 | ADDR6_PORT << 12 | ADDR6_PORT)
 
+#define INTERVALS    (NFT_SET_INTERVAL)
+#define INTERVAL_MAP (NFT_SET_INTERVAL | NFT_SET_MAP)
+/* intervals of a concatenation: port first, which looks up 20 times faster */
+#define RANGES	  (NFT_SET_INTERVAL | NFT_SET_CONCAT)
+#define RANGE_MAP (NFT_SET_INTERVAL | NFT_SET_CONCAT | NFT_SET_MAP)
+
 #define FIVE_MINUTES_MS (5 * 60 * 1000)
+
+/* What a set has buckets for stays as it was created, and up to four times as many
+ * elements cost a lookup nothing. MANY is enough for 65,536, at 256 KiB of buckets. */
+#define MANY 16384
+#define SOME 4096
+#define FEW  1024
 
 /* A stated size and neither interval nor timeout make the cheap fixed hash. */
 /* clang-format off */
@@ -55,25 +73,158 @@ const struct set_spec set_specs[SET_COUNT] = {
 	},
 	[SET_MASQUERADE6] = {
 		.name = "masquerade6", .key_type = TYPE_IPV6_ADDR, .key_len = 16,
-		.byteorder = ORDER_BIG, .flags = NFT_SET_INTERVAL,
+		.byteorder = ORDER_BIG, .flags = INTERVALS,
+	},
+	[SET_UNTRANSLATED4] = {
+		.name = "untranslated4", .key_type = TYPE_IPV4_ADDR, .key_len = 4,
+		.byteorder = ORDER_BIG, .flags = INTERVALS,
+	},
+	[SET_UNTRANSLATED6] = {
+		.name = "untranslated6", .key_type = TYPE_IPV6_ADDR, .key_len = 16,
+		.byteorder = ORDER_BIG, .flags = INTERVALS,
+	},
+	[SET_SNAT4] = {
+		.name = "snat4", .key_type = TYPE_IPV4_ADDR, .key_len = 4,
+		.data_type = TYPE_IPV4_ADDR, .data_len = 4,
+		.byteorder = ORDER_BIG, .flags = INTERVAL_MAP,
+	},
+	[SET_SNAT6] = {
+		.name = "snat6", .key_type = TYPE_IPV6_ADDR, .key_len = 16,
+		.data_type = TYPE_IPV6_ADDR, .data_len = 16,
+		.byteorder = ORDER_BIG, .flags = INTERVAL_MAP,
+	},
+	[SET_ONE_IN4] = {
+		.name = "one_in4", .key_type = TYPE_IPV4_ADDR, .key_len = 4,
+		.data_type = TYPE_IPV4_ADDR, .data_len = 4,
+		.byteorder = ORDER_BIG, .flags = NFT_SET_MAP, .size = 256,
+	},
+	[SET_ONE_IN6] = {
+		.name = "one_in6", .key_type = TYPE_IPV6_ADDR, .key_len = 16,
+		.data_type = TYPE_IPV6_ADDR, .data_len = 16,
+		.byteorder = ORDER_BIG, .flags = NFT_SET_MAP, .size = 256,
+	},
+	[SET_ONE_OUT4] = {
+		.name = "one_out4", .key_type = TYPE_IPV4_ADDR, .key_len = 4,
+		.data_type = TYPE_IPV4_ADDR, .data_len = 4,
+		.byteorder = ORDER_BIG, .flags = NFT_SET_MAP, .size = 256,
+	},
+	[SET_ONE_OUT6] = {
+		.name = "one_out6", .key_type = TYPE_IPV6_ADDR, .key_len = 16,
+		.data_type = TYPE_IPV6_ADDR, .data_len = 16,
+		.byteorder = ORDER_BIG, .flags = NFT_SET_MAP, .size = 256,
 	},
 	[SET_SEQUENCE] = {
 		.name = "sequence", .key_type = PAIR(TYPE_MARK, TYPE_MARK), .key_len = 8,
 		.size = 2,
 	},
+	[SET_FORWARD4_FROM] = {
+		.name = "forward4_from", .key_type = PROTO_PORT, .key_len = 8,
+		.data_type = NFT_DATA_VERDICT, .flags = NFT_SET_MAP,
+		.size = FEW, .grows = true,
+	},
+	[SET_FORWARD4_AT] = {
+		.name = "forward4_at", .key_type = AT4, .key_len = 12,
+		.data_type = ADDR4_PORT, .data_len = 8,
+		.flags = NFT_SET_MAP, .counter = true, .size = SOME, .grows = true,
+	},
 	[SET_FORWARD4] = {
 		.name = "forward4", .key_type = PROTO_PORT, .key_len = 8,
 		.data_type = ADDR4_PORT, .data_len = 8,
-		.flags = NFT_SET_MAP, .counter = true,
+		.flags = NFT_SET_MAP, .counter = true, .size = MANY, .grows = true,
+	},
+	[SET_RANGE4] = {
+		.name = "range4", .key_type = PORT_PROTO, .key_len = 8,
+		.data_type = TYPE_IPV4_ADDR, .data_len = 4,
+		.flags = RANGE_MAP, .counter = true,
+	},
+	[SET_FORWARD6_FROM] = {
+		.name = "forward6_from", .key_type = PROTO_PORT, .key_len = 8,
+		.data_type = NFT_DATA_VERDICT, .flags = NFT_SET_MAP,
+		.size = FEW, .grows = true,
+	},
+	[SET_FORWARD6_AT] = {
+		.name = "forward6_at", .key_type = AT6, .key_len = 24,
+		.data_type = ADDR6_PORT, .data_len = 20,
+		.flags = NFT_SET_MAP, .counter = true, .size = SOME, .grows = true,
 	},
 	[SET_FORWARD6] = {
 		.name = "forward6", .key_type = PROTO_PORT, .key_len = 8,
 		.data_type = ADDR6_PORT, .data_len = 20,
-		.flags = NFT_SET_MAP, .counter = true,
+		.flags = NFT_SET_MAP, .counter = true, .size = MANY, .grows = true,
+	},
+	[SET_RANGE6] = {
+		.name = "range6", .key_type = PORT_PROTO, .key_len = 8,
+		.data_type = TYPE_IPV6_ADDR, .data_len = 16,
+		.flags = RANGE_MAP, .counter = true,
+	},
+	[SET_PINHOLE6_FROM] = {
+		.name = "pinhole6_from", .key_type = AT6, .key_len = 24,
+		.data_type = NFT_DATA_VERDICT, .flags = NFT_SET_MAP,
+		.size = FEW, .grows = true,
 	},
 	[SET_PINHOLE6] = {
-		.name = "pinhole6", .key_type = TYPE_IPV6_ADDR << 12 | PROTO_PORT,
-		.key_len = 24, .counter = true,
+		.name = "pinhole6", .key_type = AT6, .key_len = 24,
+		.counter = true, .size = MANY, .grows = true,
+	},
+	[SET_PINRANGE6] = {
+		.name = "pinrange6", .key_type = PORT_PROTO << 6 | TYPE_IPV6_ADDR,
+		.key_len = 24, .flags = RANGES, .counter = true,
+	},
+	[SET_BACK4] = {
+		.name = "back4", .key_type = FROM_HOST4, .key_len = 12,
+		.data_type = TYPE_INET_SERVICE, .data_len = 2,
+		.flags = NFT_SET_MAP, .size = SOME, .grows = true,
+	},
+	[SET_BACK6] = {
+		.name = "back6", .key_type = FROM_HOST6, .key_len = 24,
+		.data_type = TYPE_INET_SERVICE, .data_len = 2,
+		.flags = NFT_SET_MAP, .size = SOME, .grows = true,
+	},
+	[SET_BACK4_AT] = {
+		.name = "back4_at", .key_type = FROM_HOST4, .key_len = 12,
+		.data_type = ADDR4_PORT, .data_len = 8,
+		.flags = NFT_SET_MAP, .size = SOME, .grows = true,
+	},
+	[SET_BACK6_AT] = {
+		.name = "back6_at", .key_type = FROM_HOST6, .key_len = 24,
+		.data_type = ADDR6_PORT, .data_len = 20,
+		.flags = NFT_SET_MAP, .size = SOME, .grows = true,
+	},
+	[SET_SAME4] = {
+		.name = "same4", .key_type = FROM_HOST4, .key_len = 12,
+		.size = SOME, .grows = true,
+	},
+	[SET_SAME6] = {
+		.name = "same6", .key_type = FROM_HOST6, .key_len = 24,
+		.size = SOME, .grows = true,
+	},
+	[SET_KEEP4] = {
+		.name = "keep4", .key_type = PORT_PROTO << 6 | TYPE_IPV4_ADDR,
+		.key_len = 12, .flags = RANGES,
+	},
+	[SET_KEEP6] = {
+		.name = "keep6", .key_type = PORT_PROTO << 6 | TYPE_IPV6_ADDR,
+		.key_len = 24, .flags = RANGES,
+	},
+	[SET_SPARE_TCP] = {
+		.name = "spare_tcp", .key_type = TYPE_INET_SERVICE, .key_len = 2,
+		.data_type = NFT_DATA_VERDICT, .byteorder = ORDER_BIG,
+		.flags = INTERVAL_MAP,
+	},
+	[SET_SPARE_UDP] = {
+		.name = "spare_udp", .key_type = TYPE_INET_SERVICE, .key_len = 2,
+		.data_type = NFT_DATA_VERDICT, .byteorder = ORDER_BIG,
+		.flags = INTERVAL_MAP,
+	},
+	[SET_SPARE_SCTP] = {
+		.name = "spare_sctp", .key_type = TYPE_INET_SERVICE, .key_len = 2,
+		.data_type = NFT_DATA_VERDICT, .byteorder = ORDER_BIG,
+		.flags = INTERVAL_MAP,
+	},
+	[SET_SPARE_UDPLITE] = {
+		.name = "spare_udplite", .key_type = TYPE_INET_SERVICE, .key_len = 2,
+		.data_type = NFT_DATA_VERDICT, .byteorder = ORDER_BIG,
+		.flags = INTERVAL_MAP,
 	},
 	[SET_ENDED4] = {
 		.name = "ended4", .key_type = PROTO_TUPLE4, .key_len = 20,
@@ -97,17 +248,30 @@ const struct set_spec *set_by_name(const char *name)
 	return NULL;
 }
 
+static_assert(SET_COUNT <= 64, "set_bit()");
+static_assert(SET_SPARE_UDPLITE - SET_SPARE_TCP + 1 == PROTOCOL_COUNT,
+	      "in the order of protocol_at()");
+static_assert(SET_PINRANGE6 - SET_FORWARD4_FROM + 1 == MAPPING_KINDS,
+	      "the sets of mappings stand in the order of enum mapping_kind");
+
 enum set_id set_of_mappings(enum mapping_kind kind)
 {
-	switch (kind) {
-	case MAPPING_FORWARD4:
-		return SET_FORWARD4;
-	case MAPPING_FORWARD6:
-		return SET_FORWARD6;
-	case MAPPING_PINHOLE6:
-		return SET_PINHOLE6;
-	}
-	__builtin_unreachable();
+	return SET_FORWARD4_FROM + kind;
+}
+
+bool set_is_of_mappings(enum set_id id)
+{
+	return id >= SET_FORWARD4_FROM && id <= SET_PINRANGE6;
+}
+
+bool set_is_verdict_map(const struct set_spec *spec)
+{
+	return spec->data_type == NFT_DATA_VERDICT;
+}
+
+bool set_has_ends(const struct set_spec *spec)
+{
+	return spec->flags & NFT_SET_CONCAT;
 }
 
 /* nft's own numbers for what it notes about `typeof fib saddr oifname` */
@@ -128,6 +292,12 @@ static void note_fib(struct nftnl_udata_buf *notes)
 	nftnl_udata_nest_end(notes, key);
 }
 
+/* Of one type they are in the order in which packets have them. */
+static uint32_t data_order(const struct set_spec *spec)
+{
+	return spec->data_type >> 6 ? ORDER_NONE : ORDER_BIG;
+}
+
 static int set_note(struct nftnl_set *set, const struct set_spec *spec)
 {
 	CLEANUP(nftnl_udata_buf_free) struct nftnl_udata_buf *notes = NULL;
@@ -137,7 +307,8 @@ static int set_note(struct nftnl_set *set, const struct set_spec *spec)
 		return -ENOMEM;
 	nftnl_udata_put_u32(notes, NFTNL_UDATA_SET_KEYBYTEORDER, spec->byteorder);
 	if (spec->data_len)
-		nftnl_udata_put_u32(notes, NFTNL_UDATA_SET_DATABYTEORDER, ORDER_NONE);
+		nftnl_udata_put_u32(notes, NFTNL_UDATA_SET_DATABYTEORDER,
+				    data_order(spec));
 	if (spec == &set_specs[SET_LAN_FIB])
 		note_fib(notes);
 	return nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(notes),
@@ -154,6 +325,34 @@ static int set_count_elements(struct nftnl_set *set)
 	return 0;
 }
 
+static uint8_t field_bytes(uint32_t type)
+{
+	switch (type) {
+	case TYPE_INET_PROTO:
+		return 1;
+	case TYPE_INET_SERVICE:
+		return 2;
+	case TYPE_IPV6_ADDR:
+		return 16;
+	default: /* TYPE_IPV4_ADDR */
+		return 4;
+	}
+}
+
+/* Where one field of an interval ends and the next begins. */
+static int set_tell_fields(struct nftnl_set *set, const struct set_spec *spec)
+{
+	uint8_t lens[NFT_REG32_COUNT];
+	uint32_t n = 0, type;
+
+	for (int shift = 24; shift >= 0; shift -= 6) {
+		type = spec->key_type >> shift & 0x3f;
+		if (type)
+			lens[n++] = field_bytes(type);
+	}
+	return nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, lens, n);
+}
+
 static int set_fill(struct nftnl_set *set, const struct set_spec *spec, uint32_t size)
 {
 	if (nftnl_set_set_str(set, NFTNL_SET_TABLE, RULESET_TABLE) < 0 ||
@@ -163,7 +362,7 @@ static int set_fill(struct nftnl_set *set, const struct set_spec *spec, uint32_t
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, spec->flags);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, spec->key_type);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, spec->key_len);
-	if (spec->data_len) {
+	if (spec->data_type) {
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, spec->data_type);
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, spec->data_len);
 	}
@@ -172,6 +371,8 @@ static int set_fill(struct nftnl_set *set, const struct set_spec *spec, uint32_t
 	if (spec->timeout_ms)
 		nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, spec->timeout_ms);
 	if (spec->counter && set_count_elements(set) < 0)
+		return -ENOMEM;
+	if (set_has_ends(spec) && set_tell_fields(set, spec) < 0)
 		return -ENOMEM;
 	return set_note(set, spec);
 }

@@ -86,9 +86,18 @@ static bool clamps(const struct ruleset_options *options)
 	return options->mss_mode != MSS_OFF;
 }
 
+#define DNAT_SHAPE(v)                                                                    \
+	(set_bit(SET_FORWARD##v##_FROM) | set_bit(SET_FORWARD##v##_AT) |                 \
+	 set_bit(SET_ONE_IN##v) | set_bit(SET_RANGE##v))
+#define TO_WAN_SHAPE                                                                     \
+	(set_bit(SET_UNTRANSLATED4) | set_bit(SET_UNTRANSLATED6) | OUT4_SHAPE |          \
+	 OUT6_SHAPE)
+#define FORWARD_SHAPE (set_bit(SET_PINHOLE6_FROM) | set_bit(SET_PINRANGE6))
+
 /**
  * struct chain_spec
  * @type: NULL where other chains go to it, else hook and priority count
+ * @shape: the sets for which it has a rule only where they have elements
  */
 static const struct chain_spec {
 	const char *name;
@@ -97,20 +106,23 @@ static const struct chain_spec {
 	const char *type;
 	uint32_t hook;
 	int32_t priority;
+	uint64_t shape;
 } chains[] = {
-	{ "prerouting", chain_prerouting, always, "nat", NF_INET_PRE_ROUTING, -105 },
-	{ "from_wan", chain_from_wan, always, NULL, 0, 0 },
-	{ "dnat4", chain_dnat4, always, NULL, 0, 0 },
-	{ "dnat6", chain_dnat6, always, NULL, 0, 0 },
-	{ "output", chain_output, always, "nat", NF_INET_LOCAL_OUT, -105 },
-	{ "postrouting", chain_postrouting, always, "nat", NF_INET_POST_ROUTING, 95 },
-	{ "to_wan", chain_to_wan, always, NULL, 0, 0 },
-	{ "hairpin", chain_hairpin, always, NULL, 0, 0 },
-	{ "forward", chain_forward, always, "filter", NF_INET_FORWARD, -5 },
-	{ "forward_wan", chain_forward_wan, always, NULL, 0, 0 },
-	{ "input", chain_input, closes_input, "filter", NF_INET_LOCAL_IN, -5 },
-	{ "input_wan", chain_input_wan, closes_input, NULL, 0, 0 },
-	{ "clamp", chain_clamp, clamps, "filter", NF_INET_FORWARD, -155 },
+	{ "prerouting", chain_prerouting, always, "nat", NF_INET_PRE_ROUTING, -105, 0 },
+	{ "from_wan", chain_from_wan, always, NULL, 0, 0, 0 },
+	{ "dnat4", chain_dnat4, always, NULL, 0, 0, DNAT_SHAPE(4) },
+	{ "dnat6", chain_dnat6, always, NULL, 0, 0, DNAT_SHAPE(6) },
+	{ "output", chain_output, always, "nat", NF_INET_LOCAL_OUT, -105, 0 },
+	{ "postrouting", chain_postrouting, always, "nat", NF_INET_POST_ROUTING, 95, 0 },
+	{ "to_wan", chain_to_wan, always, NULL, 0, 0, TO_WAN_SHAPE },
+	{ "out4", chain_out4, always, NULL, 0, 0, OUT4_SHAPE },
+	{ "out6", chain_out6, always, NULL, 0, 0, OUT6_SHAPE },
+	{ "hairpin", chain_hairpin, always, NULL, 0, 0, 0 },
+	{ "forward", chain_forward, always, "filter", NF_INET_FORWARD, -5, 0 },
+	{ "forward_wan", chain_forward_wan, always, NULL, 0, 0, FORWARD_SHAPE },
+	{ "input", chain_input, closes_input, "filter", NF_INET_LOCAL_IN, -5, 0 },
+	{ "input_wan", chain_input_wan, closes_input, NULL, 0, 0, 0 },
+	{ "clamp", chain_clamp, clamps, "filter", NF_INET_FORWARD, -155, 0 },
 };
 
 static int chain_fill(struct nftnl_chain *chain, const struct chain_spec *spec)
@@ -126,7 +138,7 @@ static int chain_fill(struct nftnl_chain *chain, const struct chain_spec *spec)
 	return nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, spec->type);
 }
 
-static void chain_put(struct batch *b, const struct chain_spec *spec)
+static void chain_put_spec(struct batch *b, const struct chain_spec *spec)
 {
 	CLEANUP(nftnl_chain_free) struct nftnl_chain *chain = nftnl_chain_alloc();
 	struct nlmsghdr *nlh;
@@ -138,6 +150,22 @@ static void chain_put(struct batch *b, const struct chain_spec *spec)
 	nlh = batch_message(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 	if (nlh)
 		nftnl_chain_nlmsg_build_payload(nlh, chain);
+	batch_close(b, nlh);
+}
+
+void chain_put(struct batch *b, const char *name)
+{
+	chain_put_spec(b, &(struct chain_spec){ .name = name });
+}
+
+void chain_flush(struct batch *b, const char *name)
+{
+	struct nlmsghdr *nlh = batch_message(b, NFT_MSG_DELRULE, 0);
+
+	if (!nlh)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, RULESET_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, name);
 	batch_close(b, nlh);
 }
 
@@ -157,30 +185,63 @@ bool skeleton_has_set(const struct ruleset_options *options, enum set_id id)
 	return id != SET_OPEN || closes_input(options);
 }
 
-static uint32_t size_of(enum set_id id, const size_t room[static MAPPING_SETS])
-{
-	for (enum mapping_kind kind = 0; kind < MAPPING_SETS; kind++)
-		if (set_of_mappings(kind) == id)
-			return (uint32_t)room[kind];
-	return set_specs[id].size;
-}
-
 void skeleton_put(struct batch *b, struct image *image,
-		  const struct ruleset_options *options,
-		  const size_t room[static MAPPING_SETS])
+		  const struct ruleset_options *options, uint8_t protocols,
+		  uint64_t shape, const size_t room[static SET_COUNT])
 {
 	struct skeleton s = { .rule = { .batch = b, .image = image },
-			      .options = options };
+			      .options = options,
+			      .protocols = protocols,
+			      .shape = shape };
 
 	for (enum set_id id = 0; id < SET_COUNT; id++)
 		if (skeleton_has_set(options, id))
-			set_put(b, &set_specs[id], size_of(id, room));
-	objects_put(b);
+			set_put(b, &set_specs[id], (uint32_t)room[id]);
+	objects_put(b, protocols);
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
 		if (chains[i].is_wanted(options))
-			chain_put(b, &chains[i]);
+			chain_put_spec(b, &chains[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
 		if (chains[i].is_wanted(options))
 			chains[i].put_rules(&s);
 	image_add_batch(image, b);
+	image_sort(image);
+}
+
+void skeleton_reshape(struct batch *b, const struct ruleset *rs, uint64_t from,
+		      uint64_t to)
+{
+	struct skeleton s = { .rule = { .batch = b },
+			      .options = &rs->options,
+			      .protocols = rs->protocols,
+			      .shape = to };
+
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
+		if (!((from ^ to) & chains[i].shape))
+			continue;
+		chain_flush(b, chains[i].name);
+		chains[i].put_rules(&s);
+	}
+}
+
+void spare_put_chains(struct batch *b, const struct ruleset *rs, const struct keys *old,
+		      const struct keys *new, uint64_t shape)
+{
+	bool anew = (rs->shape ^ shape) & SPARE_SHAPE;
+	struct skeleton s = { .rule = { .batch = b }, .shape = shape };
+	struct spare_chain c;
+
+	for (size_t i = 0; i < new->n; i++) {
+		const char *chain = new->keys[i].chain;
+		bool was = chain && keys_lead_to(old, old->n, chain);
+
+		if (!chain || (was && !anew) || keys_lead_to(new, i, chain) ||
+		    !spare_chain_parse(chain, &c))
+			continue;
+		if (was)
+			chain_flush(b, chain);
+		else
+			chain_put(b, chain);
+		chain_spare(&s, &c);
+	}
 }

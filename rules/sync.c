@@ -17,6 +17,7 @@
 #include "rules/sync.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rules/fault.h"
@@ -39,12 +40,11 @@ static void note_rooms(struct sync *s)
 {
 	const struct part *p;
 
-	for (enum mapping_kind kind = 0; kind < MAPPING_SETS; kind++) {
-		p = image_find(&s->found.image, PART_SET,
-			       set_specs[set_of_mappings(kind)].name);
-		s->rs->room[kind] = s->room[kind];
-		if (p && sync_set_is_right(s, set_of_mappings(kind)))
-			s->rs->room[kind] = p->size ? p->size : SIZE_MAX;
+	memcpy(s->rs->room, s->wanted.room, sizeof(s->wanted.room));
+	for (enum set_id id = 0; id < SET_COUNT; id++) {
+		p = image_find(&s->found.image, PART_SET, set_specs[id].name);
+		if (set_specs[id].grows && p && sync_set_is_right(s, id))
+			s->rs->room[id] = p->size ? p->size : SIZE_MAX;
 	}
 }
 
@@ -67,11 +67,13 @@ static int claim(struct sync *s, struct ruleset_fault *why)
 
 static int send_difference(struct sync *s, struct ruleset_fault *why)
 {
+	size_t need[SET_COUNT];
 	int r = 0;
 
 	note_rooms(s);
+	sync_need(s, need);
 	if (s->rs->can_own)
-		r = ruleset_make_room(s->rs, s->need, why);
+		r = ruleset_make_room(s->rs, need, why);
 	if (r == 0)
 		r = sync_put_difference(s);
 	return r < 0 ? r : send_out(s, why);
@@ -81,7 +83,7 @@ static int send_everything(struct sync *s, struct ruleset_fault *why)
 {
 	int r;
 
-	memcpy(s->rs->room, s->room, sizeof(s->room));
+	memcpy(s->rs->room, s->wanted.room, sizeof(s->wanted.room));
 	r = sync_put_everything(s);
 	return r < 0 ? r : send_out(s, why);
 }
@@ -91,6 +93,7 @@ static int try_once(struct sync *s, bool anew, struct ruleset_fault *why)
 	int r;
 
 	found_done(&s->found);
+	s->n_astray = 0;
 	r = sync_find_table(s);
 	if (r == 0)
 		r = claim(s, why);
@@ -122,17 +125,6 @@ static int try_all(struct sync *s, struct ruleset_fault *why)
 	return r;
 }
 
-static int describe(struct sync *s)
-{
-	mappings_count(s->table, s->need);
-	for (size_t i = 0; i < MAPPING_SETS; i++)
-		s->room[i] = ruleset_room_for(s->rs, s->need[i]);
-	batch_begin(&s->out, s->rs);
-	batch_begin(&s->skeleton, s->rs);
-	skeleton_put(&s->skeleton, &s->wanted, s->options, s->room);
-	return s->skeleton.error ? s->skeleton.error : s->wanted.error;
-}
-
 static int settle_protection(struct sync *s, struct ruleset_fault *why)
 {
 	s->protection = s->options->protection;
@@ -151,15 +143,59 @@ static int settle(struct sync *s, struct ruleset_fault *why)
 	struct ruleset *rs = s->rs;
 
 	rs->protection = s->protection;
-	memcpy(rs->elements, s->need, sizeof(s->need));
+	derived_done(rs->derived);
+	*rs->derived = s->wanted.derived;
+	s->wanted.derived = (struct derived){ 0 };
+	rs->options = *s->options;
+	rs->shape = s->wanted.shape;
 	rs->synced = true;
 	fault_set(why, "%s", "");
 	return ruleset_remember(rs, s->addresses);
 }
 
+struct telling_strays {
+	enum mapping_kind kind;
+	ruleset_on_slot extra;
+	void *userdata;
+};
+
+static void tell_astray(void *userdata, const struct key *k)
+{
+	const struct telling_strays *t = userdata;
+	struct ruleset_slot slot;
+
+	if (mapping_element_slot(
+		    t->kind,
+		    &(struct counted){
+			    .key = k->bytes,
+			    .key_len = set_specs[set_of_mappings(t->kind)].key_len,
+			    .chain = k->chain,
+			    .flags = k->flags,
+		    },
+		    &slot))
+		t->extra(t->userdata, &slot);
+}
+
+/* What led packets somewhere, and does no more. */
+static void report_strays(const struct sync *s, ruleset_on_slot extra, void *userdata)
+{
+	struct telling_strays t = { .extra = extra, .userdata = userdata };
+	enum set_id id;
+
+	for (t.kind = 0; t.kind < MAPPING_KINDS; t.kind++) {
+		id = set_of_mappings(t.kind);
+		scan_report(&s->found.scans[t.kind], extra, userdata);
+		if (kind_is_restricted(t.kind))
+			keys_beyond(&s->found.keys[id], sync_wanted(s, id), tell_astray,
+				    &t);
+	}
+	for (size_t i = 0; i < s->n_astray; i++)
+		extra(userdata, s->astray[i]);
+}
+
 int ruleset_sync(struct ruleset *rs, const struct ruleset_options *options,
 		 const struct ruleset_addresses *addresses, const struct table *table,
-		 uint64_t sequence, ruleset_extra extra, void *userdata,
+		 uint64_t sequence, ruleset_on_slot extra, void *userdata,
 		 struct ruleset_report *report, struct ruleset_fault *why)
 {
 	struct sync s = { .rs = rs,
@@ -170,20 +206,21 @@ int ruleset_sync(struct ruleset *rs, const struct ruleset_options *options,
 	int r;
 
 	fault_set(why, "%s", "");
+	batch_begin(&s.out, rs);
 	r = settle_protection(&s, why);
 	if (r == 0)
-		r = describe(&s);
+		r = sync_describe(&s);
 	if (r == 0)
 		r = try_all(&s, why);
+	if (r == 0 && extra)
+		report_strays(&s, extra, userdata);
 	if (r == 0)
 		r = settle(&s, why);
-	for (size_t i = 0; r == 0 && extra && i < MAPPING_SETS; i++)
-		scan_report(&s.found.scans[i], extra, userdata);
 	if (r == 0)
 		*report = s.report;
+	free(s.astray);
 	found_done(&s.found);
-	image_done(&s.wanted);
-	batch_done(&s.skeleton);
+	wanted_done(&s.wanted);
 	batch_done(&s.out);
 	return r;
 }

@@ -29,7 +29,8 @@
 static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			       "PRAGMA cache_size = -16384;";
 static const char insert[] = "INSERT INTO mapping VALUES (?1, '', 'tcp', '*4', ?2,"
-			     " '192.168.1.10', 9, 'admin', 0, 1, 1700000000, 4711)";
+			     " '192.168.1.10', 9, 'admin', 0, 1, 1700000000,"
+			     " 1700000000, 0, 1, 0, 0, 0, '', '', '', 4711)";
 static const char update[] = "UPDATE meta SET sequence = ?1, next_id = ?1, rows = ?1, "
 			     "digest = ?1, checksum = ?1 WHERE one = 1";
 

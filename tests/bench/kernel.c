@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/conditions.h"
 #include "rules/ruleset.h"
 #include "tests/bench/timing.h"
 
@@ -57,6 +58,10 @@ static struct ruleset *make_table(const struct table *table)
 int main(int argc, char *argv[])
 {
 	static const uint8_t seed[16];
+	static const struct conditions at = {
+		.now = 1,
+		.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP,
+	};
 	unsigned int n = argc > 1 ? (unsigned int)atoi(argv[1]) & ~1U : 0;
 	struct change_list list = { 0 };
 	struct ruleset_fault why;
@@ -69,7 +74,7 @@ int main(int argc, char *argv[])
 		die("kernel N");
 	rs = make_table(table);
 	add_forwards(&list, n);
-	if (table_stage(table, &list, 1, &plan) < 0 || plan_size(plan) != n)
+	if (table_stage(table, &list, 1, &at, &plan) < 0 || plan_size(plan) != n)
 		die("no plan of %u", n);
 	begun = now();
 	if (ruleset_apply(rs, plan, 2, &why) < 0)

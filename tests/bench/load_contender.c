@@ -106,6 +106,7 @@ void contender_open(struct contender *c, const char *words,
 			continue;
 		*c = others[i];
 		memcpy(c->name, new.name, sizeof(c->name));
+		c->first = new.first;
 		c->ports = new.ports;
 		c->units = new.units;
 		return;

@@ -50,8 +50,7 @@ def a_refused_line_is_named_and_the_rest_goes_on():
 
 
 LINES = {
-    "add tcp 0 10.0.0.1": "port 0: automatic ports are not available in this version. Give a "
-                          "number from 1 to 65535.",
+    "add tcp 0 10.0.0.1": "an automatic port needs the one inside. Write ADDRESS:PORT.",
     "add 'tcp": "a ' is not closed.",
     "add tcp \\": "a backslash ends the line. Write a command on one line.",
     "--json": "the verb is missing. See: natctl help",
@@ -114,6 +113,23 @@ def an_atomic_list_is_one_request():
 
 
 @test
+def an_atomic_list_takes_every_verb_that_changes():
+    lines = ("add udp auto 10.0.0.1:5000 --name game --lease 1h\nrename game play\n"
+             "renew play --lease 7d\ndisable udp 50000\nenable 7\ncomment play 'a b'\n")
+    with natd() as fake:
+        expect(run("-f - --atomic", stdin=lines), 0,
+               'added 7: udp 50000 "game" -> 10.0.0.1:5000, for 1h\n'
+               'changed 7: "game"\nchanged 7: "play"\nchanged 7: udp 50000\nchanged 7\n'
+               'changed 7: "play"\n6 changes made together\n', "")
+        assert [r[0] for r in fake.requests] == ["POST", "GET"], fake.requests
+        m = fake.mappings[0]
+        assert (m["name"], m["lease"]["lifetime"], m["comment"]) == ("play", 604800, "a b"), m
+        expect(run("-f - --atomic -q", stdin="add tcp auto 10.0.0.1:5000\nenable play\n"), 0,
+               "50000\n", "")
+        expect(run("-f - --atomic", stdin="enable play\n"), 0, re.compile("^already so 7: "))
+
+
+@test
 def an_atomic_list_is_all_or_nothing_and_names_the_line():
     lines = "# two for one port\nadd tcp 1 10.0.0.1\nadd tcp 1 10.0.0.2\n"
     with natd() as fake:
@@ -129,8 +145,10 @@ def an_atomic_list_is_all_or_nothing_and_names_the_line():
 def an_atomic_list_with_a_wrong_line_is_not_sent():
     with natd() as fake:
         expect(run("-f - --atomic", stdin="add tcp 1 10.0.0.1\nlist\nadd tcp x 10.0.0.1\n"),
-               2, "", "natctl: line 2: list cannot be part of an --atomic list; add and remove "
-               "can.\nnatctl: line 3: x is not a port number. Give a number from 1 to 65535.\n"
+               2, "", "natctl: line 2: list cannot be part of an --atomic list; what can: add, "
+               "remove, renew, enable, disable, rename, comment.\n"
+               "natctl: line 3: x is no service of tcp that this machine's /etc/services knows. "
+               "Give its number, from 1 to 65535.\n"
                "natctl: nothing was changed, because of --atomic.\n")
         assert not fake.requests
 

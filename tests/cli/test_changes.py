@@ -3,7 +3,10 @@
 """Adding and removing."""
 
 import json
+import os
+import pathlib
 import re
+import socket
 import sys
 
 from harness import WEB, WEB_ADDED, expect, main, natd, run, test
@@ -27,6 +30,113 @@ def options_may_stand_anywhere():
                   "add tcp --name web 8080 -- 192.168.1.10:80"):
         with natd():
             expect(run(words), 0, WEB_ADDED, "")
+
+
+@test
+def all_that_can_be_said_of_a_forward_reaches_natd():
+    words = ("add tcp,sctp 9000-9003 192.168.1.10:8000 --at 203.0.113.5 --from 198.51.100.0/24 "
+             "--from 10.1.2.3 --lease 1h30m --force --drain --disabled --name a --comment x")
+    with natd() as fake:
+        expect(run(words), 0,
+               re.compile(r'^added 7: sctp 203.0.113.5:9000-9003 "a" -> 192.168.1.10:8000-8003 '
+                          r"from 10.1.2.3/32 and 1 other, for 1h30m, disabled\nadded 8: tcp"), "")
+        assert json.loads(fake.requests[0][2]) == {
+            "action": "add", "protocol": "tcp,sctp",
+            "external": {"address": "203.0.113.5", "port": 9000, "end_port": 9003},
+            "internal": {"address": "192.168.1.10", "port": 8000, "end_port": 8003},
+            "from": ["10.1.2.3/32", "198.51.100.0/24"], "lease": 5400, "comment": "x",
+            "name": "a", "enabled": False, "force": True, "drain": True,
+        }, fake.requests[0]
+
+
+@test
+def ports_may_be_services():
+    with natd() as fake:
+        run("add tcp https 192.168.1.10:http")
+        run("add udplite,udp domain [::10%lan0]:domain")
+        run("remove tcp https")
+        run("list --port https --to 192.168.1.10:http")
+        bodies = [json.loads(r[2]) for r in fake.requests[:3]]
+        assert (bodies[0]["external"], bodies[0]["internal"]["port"]) == ({"port": 443}, 80)
+        assert bodies[1]["external"] == {"port": 53}
+        assert bodies[1]["internal"] == {"address": "::10", "port": 53, "interface": "lan0"}
+        assert bodies[2]["external"] == {"port": 443}
+        assert fake.requests[3][1] == "/v1/mappings?to=192.168.1.10%3A80&port=443"
+
+
+@test
+def an_automatic_port_is_told():
+    with natd() as fake:
+        expect(run("add udp auto 10.0.0.1:5000 --name game"), 0,
+               'added 7: udp 50000 "game" -> 10.0.0.1:5000\n', "")
+        assert json.loads(fake.requests[0][2])["external"] == {"port": 0}
+        run("remove game")
+        expect(run("add -q tcp,udp 0 10.0.0.1:5000"), 0, "50000\n", "")
+        run("remove 8 9")
+        run("add tcp auto 10.0.0.1:8000-8003")
+        assert json.loads(fake.requests[-1][2])["internal"]["end_port"] == 8003
+
+
+@test
+def what_waits_is_said():
+    with natd():
+        expect(run("add tcp 80 10.0.0.1 --at 203.0.113.99"), 0,
+               "added 7: tcp 203.0.113.99:80 -> 10.0.0.1:80\n"
+               "  waiting: 203.0.113.99 is no address of the WAN now\n", "")
+        expect(run("add tcp 81 10.0.0.1 --at 203.0.113.5"), 0,
+               "added 8: tcp 203.0.113.5:81 -> 10.0.0.1:81\n", "")
+        expect(run("add tcp 443 ::10%lan0"), 0,
+               "added 9: tcp 443 -> [::10%lan0]:443\n"
+               "  waiting: its LAN has no IPv6 prefix now\n", "")
+
+
+@test
+def a_program_that_listens_is_named():
+    with natd() as fake, socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        fake.listeners["tcp", port] = {"address": "127.0.0.1", "port": port, "uid": os.geteuid(),
+                                       "inode": os.fstat(server.fileno()).st_ino}
+        name = pathlib.Path("/proc/self/comm").read_text(encoding="utf-8").strip()
+        who = f"127.0.0.1:{port} (uid {os.geteuid()}): {name}, pid {os.getpid()}"
+        expect(run(f"add tcp {port} 10.0.0.1"), 1, "",
+               f"natctl: tcp {port} is used by a program of this machine that listens on "
+               f"127.0.0.1:{port}. Choose another port, or take it with --force.\n  {who}\n")
+        expect(run(f"add tcp {port} 10.0.0.1 --force"), 0,
+               f"added 7: tcp {port} -> 10.0.0.1:{port}\n"
+               f"  gets nothing from the WAN any more: {who}\n", "")
+
+
+@test
+def forwards_are_altered():
+    with natd() as fake:
+        run(f"add {WEB}")
+        run("add tcp,udp 5000 10.0.0.1 --name two")
+        for words, said, sets in (
+                ("renew web --lease 1h", 'changed 7: tcp 8080 "web" -> 192.168.1.10:80, for 1h',
+                 {"lease": 3600}),
+                ("renew 7 --lease 0", 'changed 7: tcp 8080 "web" -> 192.168.1.10:80',
+                 {"lease": 0}),
+                ("disable tcp 8080", 'changed 7: tcp 8080 "web" -> 192.168.1.10:80, disabled',
+                 {"enabled": False}),
+                ("enable web", 'changed 7: tcp 8080 "web" -> 192.168.1.10:80',
+                 {"enabled": True}),
+                ("enable web", 'already so 7: tcp 8080 "web" -> 192.168.1.10:80',
+                 {"enabled": True}),
+                ("rename web www", 'changed 7: tcp 8080 "www" -> 192.168.1.10:80',
+                 {"name": "www"}),
+                ("comment tcp 8080 x", 'changed 7: tcp 8080 "www" -> 192.168.1.10:80',
+                 {"comment": "x"})):
+            expect(run(words), 0, f"{said}\n", "")
+            change = json.loads(fake.requests[-1][2])
+            assert (change["action"], change["set"]) == ("update", sets), change
+        run(["comment", "www", ""])
+        run(["rename", "7", ""])
+        assert json.loads(fake.requests[-1][2])["set"] == {"name": None}
+        assert fake.mappings[0]["comment"] is None
+        expect(run("disable two --drain"), 0, re.compile("changed 8: .*\nchanged 9: "), "")
+        assert json.loads(fake.requests[-1][2])["drain"] is True
+        expect(run("-q enable two"), 0, "", "")
+        expect(run("enable nobody"), 1, "", re.compile("No mapping fits"))
 
 
 @test
@@ -90,6 +200,11 @@ def connections_that_could_not_be_ended_are_said():
 
 @test
 def forwards_are_removed_by_port_id_and_name():
+    with natd() as fake:
+        run(f"add {WEB}")
+        expect(run("remove web --drain"), 0,
+               'removed 7: tcp 8080 "web" -> 192.168.1.10:80\n', "")
+        assert json.loads(fake.requests[-1][2])["drain"] is True
     for words in ("remove tcp 8080", "remove 7", "remove web"):
         with natd() as fake:
             run(f"add {WEB}")

@@ -16,17 +16,148 @@ def the_list_is_a_table():
         run(f"add {WEB}")
         run("add udp 53 192.168.1.11")
         m = fake.put("tcp", 443, "2001:db8:1::10", 443, "v6", "2001:db8:1::10")
-        m.update(origin="config", owner="config", enabled=False,
+        m.update(origin="config", owner="config", enabled=False, state="disabled",
                  connections=None, connections_total=None)
         got = run("list")
     rows = [line.split() for line in got[1].splitlines()]
     assert rows == [
-        "ID NAME PROTO EXTERNAL INTERNAL CONNECTIONS TOTAL ORIGIN STATE".split(),
-        "7 web tcp *:8080 192.168.1.10:80 3 1,041 admin ok".split(),
-        "8 udp *:53 192.168.1.11:53 3 1,041 admin ok".split(),
-        "9 v6 tcp [2001:db8:1::10]:443 [2001:db8:1::10]:443 ? ? config disabled".split(),
+        "ID NAME PROTO EXTERNAL INTERNAL CONNECTIONS TOTAL IN OUT ORIGIN STATE".split(),
+        "7 web tcp *:8080 192.168.1.10:80 3 1,041 - - admin ok".split(),
+        "8 udp *:53 192.168.1.11:53 3 1,041 - - admin ok".split(),
+        "9 v6 tcp [2001:db8:1::10]:443 [2001:db8:1::10]:443 ? ? - - config disabled".split(),
     ], got[1]
     expect(got, 0, None, "")
+
+
+@test
+def columns_are_there_where_something_stands_in_them():
+    with natd() as fake:
+        run("add tcp 9000-9003 192.168.1.10:8000 --from 198.51.100.0/24 --from 10.0.0.0/8 "
+            "--lease 90m --name a")
+        run("add tcp 443 ::10 --disabled")
+        fake.mappings[0].update(bytes_in=1300, bytes_out=5 * 1024**3)
+        rows = [line.split() for line in run("list")[1].splitlines()]
+        run(["comment", "a", "the children's"])
+        wide = run("list --wide")[1].splitlines()
+    assert rows == [
+        "ID NAME PROTO EXTERNAL INTERNAL FROM LEASE CONNECTIONS TOTAL IN OUT ORIGIN "
+        "STATE".split(),
+        "7 a tcp *:9000-9003 192.168.1.10:8000-8003 10.0.0.0/8 +1 1h30m 3 1,041 1.2K 5.0G admin "
+        "ok".split(),
+        "8 tcp *:443 [::10]:443 3 1,041 - - admin disabled".split(),
+    ], rows
+    assert wide[0].split() == (
+        "ID NAME PROTO EXTERNAL SERVICE INTERNAL FROM LEASE CONNECTIONS TOTAL IN OUT ORIGIN "
+        "OWNER STATE COMMENT").split(), wide
+    assert "https" in wide[2] and "uid:0" in wide[2] and wide[1].endswith("the children's"), wide
+
+
+@test
+def what_is_not_in_force_is_explained():
+    with natd() as fake:
+        run("add tcp 1 10.0.0.1 --at 203.0.113.99")
+        run("add tcp 2 ::10")
+        for _ in range(3):
+            fake.put("udp", 3, "10.0.0.1", 3, None)
+        fake.mappings[2].update(state="shadowed", endpoints=[], shadowed_by=[10, 11])
+        fake.mappings[3].update(shadowed_by=[11])
+        fake.mappings[4].update(listeners=[{"address": "0.0.0.0", "port": 3, "uid": 7,
+                                            "inode": None}])
+        fake.put("udp", 4, "2001:db8::1", 5, None).update(state="waiting", endpoints=[])
+        fake.put("udp", 5, "10.0.0.1", 5, None).update(state="of-the-future")
+        got = run("list --problems")
+        assert fake.requests[-1][1] == "/v1/mappings?problems=true"
+    head, tail = got[1].split("\n\n")
+    assert [line.split()[-1] for line in head.splitlines()[1:]] == [
+        "waiting", "waiting", "shadowed", "partly", "in-use", "waiting", "of-the-future"], head
+    assert tail == (
+        "waiting: 7: 203.0.113.99 is no address of the WAN now\n"
+        "waiting: 8: its LAN has no IPv6 prefix now\n"
+        "shadowed: 9: all of it is taken by 10, 11\n"
+        "partly: 10: a part is taken by 11\n"
+        "in use: 11: gets nothing from the WAN: 0.0.0.0:3 (uid 7)\n"
+        "waiting: 12: the WAN has no IPv6 address now\n"), tail
+
+
+@test
+def a_name_is_looked_up():
+    with natd() as fake:
+        fake.wan = ["203.0.113.5", "203.0.113.6"]
+        run("add tcp,udp 8080 192.168.1.10:80 --name web")
+        run("add udp 9000-9003 192.168.1.10 --name game")
+        run("add tcp 443 192.168.1.10 --name off --disabled")
+        run("add tcp 444 192.168.1.10 --name away --at 203.0.113.99")
+        expect(run("lookup web"), 0, "203.0.113.5:8080\n203.0.113.6:8080\n", "")
+        expect(run("lookup game --proto udp"), 0,
+               "203.0.113.5:9000-9003\n203.0.113.6:9000-9003\n", "")
+        assert fake.requests[-1][1] == "/v1/mappings?name=game&protocol=udp"
+        expect(run("lookup -q web"), 0, "", "")
+        assert json.loads(run("lookup --json web")[1]) == fake.mappings[:2]
+        for name, why in (("off", "off has no external endpoint in force: tcp: it is disabled."),
+                          ("away", "away has no external endpoint in force: tcp: 203.0.113.99 is "
+                                   "no address of the WAN now."),
+                          ("nobody", "no forward is called nobody. See: natctl list")):
+            expect(run(f"lookup {name}"), 1, "", f"natctl: {why}\n")
+
+
+@test
+def a_name_is_waited_for():
+    start = '{"event":"start","seq":100,"time":"2025-01-31T12:00:00Z"}'
+    event = '{"event":"wan-address","seq":101,"time":"2025-01-31T12:00:00Z"}'
+    with natd() as fake:
+        def arrive():
+            fake.wan.append("203.0.113.99")
+            fake.settle(fake.mappings[0])
+
+        run("add tcp 444 192.168.1.10 --name away --at 203.0.113.99")
+        fake.streams = [[start, event, arrive, event]]
+        expect(run("lookup away --wait"), 0, "203.0.113.99:444\n", "")
+        expect(run("lookup away --wait=9"), 0, "203.0.113.99:444\n", "")
+        fake.streams = [[start]]
+        expect(run("lookup nobody --wait=1"), 1, "", re.compile("is called nobody"))
+        fake.streams = [[start, None]]
+        expect(run("lookup nobody --wait"), 3, "", re.compile("^natctl: "))
+
+
+FLOW = {"mapping": 7, "name": "web", "protocol": "tcp", "remote": "198.51.100.9:51234",
+        "external": "203.0.113.5:8080", "internal": "192.168.1.10:80", "state": "established",
+        "age": None, "timeout": 431988, "bytes_in": None, "bytes_out": None}
+
+
+@test
+def connections_are_a_table():
+    with natd() as fake:
+        expect(run("connections"), 0, "no connections\n", "")
+        fake.flows = [FLOW, {**FLOW, "name": None, "state": "a\u001b[2J"}]
+        rows = [line.split() for line in run("connections")[1].splitlines()]
+        assert rows == [
+            "ID NAME PROTO REMOTE EXTERNAL INTERNAL STATE TIMEOUT".split(),
+            "7 web tcp 198.51.100.9:51234 203.0.113.5:8080 192.168.1.10:80 established "
+            "4d23h".split(),
+            "7 tcp 198.51.100.9:51234 203.0.113.5:8080 192.168.1.10:80 a?[2J 4d23h".split(),
+        ], rows
+        fake.flows = [{**FLOW, "age": 12, "bytes_in": 1200, "bytes_out": 7}]
+        assert run("connections")[1].splitlines()[1].split()[-4:] == ["12s", "4d23h", "1.1K", "7"]
+        assert json.loads(run("connections --json")[1]) == fake.flows
+        expect(run("connections -q"), 0, "", "")
+
+
+@test
+def connections_are_chosen_and_ended():
+    with natd() as fake:
+        fake.flows = [FLOW, FLOW]
+        for words, query in (("web", "name=web"), ("7", "mapping=7"),
+                             ("web --proto udp --remote 198.51.100.0/24",
+                              "name=web&protocol=udp&remote=198.51.100.0%2F24")):
+            expect(run(f"connections {words} --kill"), 0, "2 connections ended\n", "")
+            assert fake.requests[-1][:2] == ("DELETE", f"/v1/connections?{query}")
+        expect(run("connections web"), 0)
+        assert fake.requests[-1][:2] == ("GET", "/v1/connections?name=web")
+        fake.pending = {"pending": True}
+        expect(run("connections 7 --kill"), 0, None, re.compile("may go on"))
+    with natd(ok("application/json", "[3]")):
+        expect(run("connections"), 3, "", re.compile("not understood"))
+        expect(run("connections 7 --kill"), 3, "", re.compile("not understood"))
 
 
 @test
@@ -107,7 +238,13 @@ def status_tells_what_natd_tells():
         "wan         wan0 up, mtu 1500, 203.0.113.5, 2001:db8:f::5\n"
         "lan         lan0 is not there\n"
         "mss         clamped to the route's MTU\n"
+        "protocols   tcp, udp, sctp; not udplite, dccp\n"
+        "pool        49152-65535, 16,384 ports; in use: tcp 12, udp 3\n"
+        "snat        192.168.2.0/24 leaves as 203.0.113.7\n"
+        "snat        192.168.1.9/32 leaves as 203.0.113.8, one to one\n"
+        "accounting  off\n"
         "dropped     packets from outside: 1,234,567 unasked, 0 spoofed, 3 invalid\n"
+        "ending      connections of 2 forwards wait to be ended: the kernel is busy\n"
         "repaired    2 times; the last time 2025-01-31 12:00:00 (N years ago), after "
         "nft?[31m (pid 4711)\n"
         "foreign     ip filter FORWARD (hook forward, policy drop)\n"

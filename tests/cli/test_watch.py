@@ -98,6 +98,36 @@ def each_event_is_a_line():
 
 
 @test
+def what_befalls_a_forward_is_put_into_words():
+    web = mapping(7, 8080, "192.168.1.10", "web")
+    events = [
+        event(101, "expired", mapping=web, ended=2),
+        event(102, "waiting", mapping=web),
+        event(103, "active", mapping=web),
+        event(104, "changed", mapping={**web, "name": "www", "enabled": False, "comment": "x"},
+              before=web, ended=0),
+        event(105, "changed", mapping={**web, "lease": {"lifetime": 5400}}, before=web, ended=0),
+        event(106, "changed", mapping=mapping(7, 8080, "192.168.1.11", "web"),
+              before={**web, "enabled": False, "lease": {"lifetime": 60}}, ended=1),
+    ]
+    with natd() as fake:
+        fake.streams = [[START, *events]]
+        got = run("watch -n 6")
+    expect(got, 0, None, "")
+    lines = [re.sub("^2025-01-31 12:00:00  ", "", line) for line in got[1].splitlines()[1:]]
+    head = '7: tcp 8080 "web" -> 192.168.1.10:80'
+    assert lines == [
+        f"expired       {head}, 2 connections ended",
+        f"waiting       {head}",
+        f"active        {head}",
+        'changed       7: tcp 8080 "www" -> 192.168.1.10:80, was "web", disabled, comment "x"',
+        f"changed       {head}, for 1h30m",
+        "changed       " + head.replace(".10:", ".11:")
+        + ", was -> 192.168.1.10:80, enabled, for good, 1 connection ended",
+    ], lines
+
+
+@test
 def json_is_passed_on_as_it_came_and_quiet_is_quiet():
     with natd() as fake:
         fake.streams = [[START, *EVENTS], [START, *EVENTS]]

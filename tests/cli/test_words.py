@@ -8,51 +8,115 @@ import sys
 from harness import DIR, expect, main, natd, run, test
 
 
+ADD = ("Usage: natctl add PROTO PORT ADDRESS[:PORT] [--name NAME] [--from PREFIX]... "
+       "[--lease TIME] [--at ADDR] [--comment TEXT] [--force] [--drain] [--disabled]")
+AGAIN = "Write 90s, 15m, 1h, 7d, 1w or 1h30m."
 USAGE = {
-    "add tcp 0 192.168.1.10": "port 0: automatic ports are not available in this version. "
-                              "Give a number from 1 to 65535.",
+    "add tcp 0 192.168.1.10": "an automatic port needs the one inside. Write ADDRESS:PORT.",
+    "add tcp auto 192.168.1.10": "an automatic port needs the one inside. Write ADDRESS:PORT.",
     "add tcp 65536 192.168.1.10": "65536 is no port. Give a number from 1 to 65535.",
     "add tcp 99999999999999999999 192.168.1.10":
         "99999999999999999999 is no port. Give a number from 1 to 65535.",
-    "add tcp https 192.168.1.10":
-        "https is not a port number. Give a number from 1 to 65535.",
+    "add tcp frob 192.168.1.10": "frob is no service of tcp that this machine's /etc/services "
+                                 "knows. Give its number, from 1 to 65535.",
     "add tcp -1 192.168.1.10": "-1 is not a port number. Give a number from 1 to 65535.",
-    "add tcp 9000-9003 192.168.1.10": "9000-9003: ranges of ports are not available in this "
-                                      "version. Give a number from 1 to 65535.",
-    "add tcp 80 192.168.1.10:0": "port 0: automatic ports are not available in this version. "
-                                 "Give a number from 1 to 65535.",
+    "add tcp 9003-9000 192.168.1.10": "9003-9000 runs backwards. Write 9000-9003.",
+    "add tcp 9000-70000 192.168.1.10":
+        "9000-70000 is no range of ports; they are from 1 to 65535. Write 9000-9003.",
+    "add tcp 9000-9003 192.168.1.10:80-82":
+        "outside it is 4 ports, inside 3. Give both as many, or inside the first alone.",
+    "add tcp 9000 192.168.1.10:80-82":
+        "outside it is 1 port, inside 3. Give both as many, or inside the first alone.",
+    "add tcp 9000-9003 192.168.1.10:65534": "add: The internal ports run over 65535.",
+    "add tcp 1-5000 192.168.1.10:2":
+        "add: A range with other ports inside than outside has at most 4,096 ports. Only one "
+        "with the same ports inside, on any WAN address and for anybody, may be larger.",
+    "add tcp 80 192.168.1.10:0": "192.168.1.10:0: the port inside cannot be chosen. Give its "
+                                 "number, or leave it out.",
     "add tcp 80 [2001:db8::1]:70000": "70000 is no port. Give a number from 1 to 65535.",
-    "add sctp 80 192.168.1.10":
-        "sctp is no protocol that is forwarded. Use tcp, udp or tcp,udp.",
+    "add tcp 80 192.168.1.10:frob": "frob is no service of tcp that this machine's "
+                                    "/etc/services knows. Give its number, from 1 to 65535.",
+    "add dccp 80 192.168.1.10": "dccp is no protocol that is forwarded. Use tcp, udp, sctp, "
+                                "udplite, or several of them: tcp,udp.",
+    "add tcp 80 [2001:db8::1%lan0]:80": "[2001:db8::1%lan0]:80: a LAN is named with a host suffix "
+                                        "alone, as [::10%lan0]:443. Leave out what follows the %.",
+    "add tcp 80 192.168.1.10 --lease 1x": f"--lease 1x: that is no length of time. {AGAIN}",
+    "add tcp 80 192.168.1.10 --lease -1": f"--lease -1: that is no length of time. {AGAIN}",
+    "add tcp 80 192.168.1.10 --lease 30m1h": f"--lease 30m1h: that is no length of time. {AGAIN}",
+    "add tcp 80 192.168.1.10 --lease 3651d": "--lease 3651d: a lease is of at most 3650d (10 "
+                                             "years). Without one a forward stays.",
+    "add tcp 80 192.168.1.10 --from 198.51.100.7/24":
+        "--from 198.51.100.7/24: the address has bits behind its first 24. Write "
+        "198.51.100.0/24 for the whole prefix, or 198.51.100.7 for that address alone.",
+    "add tcp 80 2001:db8::1 --from 2001:db8:ff:1::/47":
+        "--from 2001:db8:ff:1::/47: the address has bits behind its first 47. Write "
+        "2001:db8:fe::/47 for the whole prefix, or 2001:db8:ff:1:: for that address alone.",
+    "add tcp 80 192.168.1.10 --from 198.51.100.0/33":
+        "--from 198.51.100.0/33: the length of a prefix is at most 32, of IPv6 128.",
+    "add tcp 80 192.168.1.10 --from home": "--from home: that is no prefix. Write "
+                                           "198.51.100.0/24, 198.51.100.7 or 2001:db8::/32.",
+    "add tcp 80 192.168.1.10 --from 2001:db8::/32": "--from 2001:db8::/32 is IPv6, and the host "
+                                                    "inside is not. Give prefixes of its family.",
+    "add tcp 80 192.168.1.10" + "".join(f" --from 10.0.{i}.0/24" for i in range(65)):
+        "--from is given more than 64 times. Take wider prefixes, or make several forwards.",
+    "add tcp 80 192.168.1.10 --at wan0": "--at wan0: that is no address. Give one of the WAN's, "
+                                         "as 203.0.113.7; the port stands before it.",
+    "add tcp 80 192.168.1.10 --at 127.0.0.1": "--at 127.0.0.1: that is a loopback address. Give "
+                                              "an address of the WAN, or leave --at out for any "
+                                              "of them.",
+    "add tcp 80 192.168.1.10 --at 2001:db8::1": "--at 2001:db8::1 is IPv6, and the host inside "
+                                                "is not. Give both of one family.",
+    "add tcp 80 192.168.1.10 --at 203.0.113.7 --at 203.0.113.8":
+        "--at is given twice. Leave one out.",
     "add tcp 80 192.168.1.300": "192.168.1.300 is no address. Write 192.168.1.10:80, "
                                 "192.168.1.10 or [2001:db8::10]:443.",
     "add tcp 80 [192.168.1.3]:80": "[192.168.1.3]:80 is no address. Write 192.168.1.10:80, "
                                    "192.168.1.10 or [2001:db8::10]:443.",
     "add tcp 80 127.0.0.1":
         "127.0.0.1 is a loopback address. Give the address of a host on the LAN.",
-    "add tcp 80": "add: ADDRESS[:PORT] is missing. "
-                  "Usage: natctl add PROTO PORT ADDRESS[:PORT] [--name NAME]",
-    "add tcp 80 192.168.1.10 web": "add: web is one word too many. "
-                                   "Usage: natctl add PROTO PORT ADDRESS[:PORT] [--name NAME]",
+    "add tcp 80": f"add: ADDRESS[:PORT] is missing. {ADD}",
+    "add tcp 80 192.168.1.10 web": f"add: web is one word too many. {ADD}",
     "add tcp 80 192.168.1.10 --name": "--name needs a value: --name NAME",
     "add tcp 80 192.168.1.10 --nmae web": "unknown option --nmae. Did you mean --name?",
-    "add tcp 80 192.168.1.10 --lease 1h": "unknown option --lease. See: natctl help",
+    "add tcp 80 192.168.1.10 --upnp 1h": "unknown option --upnp. See: natctl help",
     "add tcp 80 192.168.1.10 --all": "--all does not go with add. See: natctl help add",
     "--json --json list": "--json is given twice. Leave one out.",
     "list --json=yes": "--json takes no value. Write just --json.",
     "list -x": "unknown option -x. See: natctl help",
-    "list --port 0": "port 0: automatic ports are not available in this version. "
-                     "Give a number from 1 to 65535.",
-    "list --proto tcp,udp": "--proto tcp,udp: give tcp or udp.",
+    "list --port 0": "0 is no port that is meant here. Give a number from 1 to 65535.",
+    "list --port 80-90": "80-90 is a range; one port of it is enough: 80.",
+    "list --to 192.168.1.10:80-90": "--to 192.168.1.10:80-90: one port of the range is enough: 80.",
+    "list --proto tcp,udp": "--proto tcp,udp: give tcp, udp, sctp or udplite.",
+    "list --state broken": "--state broken: give active, disabled, waiting or shadowed.",
+    "list --owner no-such-user": "--owner no-such-user: no user of this machine is called so. "
+                                 "Give a user's name, uid:1000, or config.",
     "list --to lan1": "lan1 is no address. Write 192.168.1.10:80, 192.168.1.10 or "
                       "[2001:db8::10]:443.",
     "list all": "list: all is one word too many. Usage: natctl list [--name NAME] "
-                "[--to ADDRESS[:PORT]] [--proto PROTO] [--port PORT]",
+                "[--to ADDRESS[:PORT]] [--proto PROTO] [--port PORT] [--state STATE] "
+                "[--owner OWNER] [--problems] [--wide]",
+    "renew web": "renew: --lease TIME is missing. Say how long from now: --lease 1h; 0 is for "
+                 "ever.",
+    "renew tcp --lease 1h":
+        "renew tcp: the port is missing. Usage: natctl renew PROTO PORT",
+    "rename web www x": "rename: x is one word too many. A text of several words stands in "
+                        "quotes.",
+    "rename web 7up": '"7up" cannot be a name: A name starts with a letter.',
+    "comment web": "comment: PORT is missing. Usage: natctl comment PROTO PORT TEXT | ID|NAME "
+                   "TEXT",
+    "lookup 7": '"7" cannot be a name: A name starts with a letter.',
+    "lookup web --wait=0": "--wait 0: give a number from 1 to 31536000.",
+    "connections --kill": "connections --kill: say which: a forward, --proto or --remote PREFIX. "
+                          "All are 0.0.0.0/0 and ::/0.",
+    "connections --remote 10.0.0.1/8": "--remote 10.0.0.1/8: the address has bits behind its "
+                                       "first 8. Write 10.0.0.0/8 for the whole prefix, or "
+                                       "10.0.0.1 for that address alone.",
     "lsit": "unknown verb lsit. Did you mean list?",
     "rm web": "unknown verb rm. Did you mean remove?",
     "frobnicate": "unknown verb frobnicate. See: natctl help",
     "help lst": "unknown verb lst. Did you mean list?",
-    "remove": "remove: PROTO is missing. Usage: natctl remove PROTO PORT | ID|NAME...",
+    "remove": "remove: PROTO is missing. Usage: natctl remove PROTO PORT [--drain] | ID|NAME... "
+              "[--drain]",
     "remove tcp": "remove tcp: the port is missing. Usage: natctl remove PROTO PORT",
     "remove tcp 80 81": "remove: 81 is one word too many. Usage: natctl remove PROTO PORT",
     "remove 0": "0 is no ID. See: natctl list",
@@ -98,7 +162,7 @@ def help_is_there_for_all_and_for_each_verb():
     expect(overview, 0, None, "")
     assert run("--help") == run("-h") == overview
     verbs = re.findall(r"^  ([a-z]+)  ", overview[1], re.M)
-    assert len(verbs) == 10, verbs
+    assert len(verbs) == 17, verbs
     for verb in verbs:
         text = run(f"help {verb}")
         expect(text, 0, re.compile(rf"^natctl {verb} - [^\n]+\n\nUsage: natctl {verb}"), "")

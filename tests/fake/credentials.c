@@ -17,5 +17,7 @@ int credentials_read(int fd, gid_t group, const struct strangers *strangers,
 	if (fake_credentials_error)
 		return fake_credentials_error;
 	*ret = fake_credentials;
+	ret->groups = NULL; /* the client's own to free */
+	ret->n_groups = 0;
 	return 0;
 }

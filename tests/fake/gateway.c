@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct fake_request {
 	struct fake_request *next;
@@ -14,6 +15,7 @@ struct fake_request {
 };
 
 struct counts {
+	const struct gateway *gw;
 	const char *blocked_by;
 };
 
@@ -40,6 +42,8 @@ struct gateway *fake_gateway_new(sd_event *event, size_t capacity)
 	must(events_new(1, &gw->events) == 0);
 	gw->engine = (struct engine){ .gw = gw };
 	gw->engine.last = &gw->engine.first;
+	gw->at.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP | PROTOCOL_BIT_SCTP;
+	gw->at.listeners_known = true;
 	snprintf(gw->config.path, sizeof(gw->config.path), "/etc/natd/natd.conf");
 	must(sd_event_add_defer(event, &gw->engine.turn, on_turn, &gw->engine) >= 0);
 	sd_event_source_set_priority(gw->engine.turn, ENGINE_PRIORITY);
@@ -63,7 +67,8 @@ void fake_gateway_free(struct gateway *gw)
 static void load(struct gateway *gw, struct mapping *m)
 {
 	m->id = table_next_id(gw->table);
-	m->created = 1738324800;
+	m->created = m->changed = 1738324800;
+	m->n_ports = 1;
 	m->enabled = true;
 	must(address_parse("192.168.1.10", &m->internal.addr) == 0);
 	m->internal.port = 80;
@@ -135,12 +140,14 @@ static void serve(struct gateway *gw, struct fake_request *request)
 	struct plan *plan = NULL;
 
 	if (!answer.problem) {
-		must(table_stage(gw->table, &request->list, 1, &plan) == 0);
+		gw->at.now = (uint64_t)time(NULL);
+		must(table_stage(gw->table, &request->list, 1, &gw->at, &plan) == 0);
 		answer.plan = plan;
 		answer.changes = &request->list;
 		if (plan_size(plan)) {
 			plan_effect(plan, 0)->ended = gw->ended;
 			answer.ended = gw->ended;
+			gw->drained = plan_effect(plan, 0)->drain;
 		}
 		answer.pending = gw->pending;
 		table_commit(gw->table, plan);
@@ -206,6 +213,7 @@ int gateway_counts(struct gateway *gw, struct counts **ret)
 		return -ENOMEM;
 	gw->n_counts++;
 	*ret = calloc(1, sizeof(**ret));
+	(*ret)->gw = gw;
 	(*ret)->blocked_by = gw->blocked_by;
 	return 0;
 }
@@ -215,30 +223,89 @@ void counts_free(struct counts *counts)
 	free(counts);
 }
 
+static void note_shadows(const struct gateway *gw, const struct mapping *m,
+			 struct mapping_state *ret)
+{
+	const struct mapping *shadows[STATE_SHADOWS_MAX];
+	size_t n = table_shadowing(gw->table, m, shadows, STATE_SHADOWS_MAX);
+
+	ret->n_shadowed_by = n < STATE_SHADOWS_MAX ? n : STATE_SHADOWS_MAX;
+	for (size_t i = 0; i < ret->n_shadowed_by; i++)
+		ret->shadowed_by[i] = shadows[i]->id;
+}
+
+static void note_listeners(const struct gateway *gw, const struct mapping *m,
+			   struct mapping_state *ret)
+{
+	const struct port_range ports = { m->external.port, mapping_last_port(m) };
+	const struct listener *found[REFUSAL_LISTENERS_MAX];
+	size_t n;
+
+	ret->listeners_known = gw->at.listeners_known;
+	n = listener_find(&gw->at.listeners, m->protocol, &m->external.addr, &ports,
+			  gw->at.wan.addrs, gw->at.wan.n, found, REFUSAL_LISTENERS_MAX);
+	ret->n_listeners = n < REFUSAL_LISTENERS_MAX ? n : REFUSAL_LISTENERS_MAX;
+	for (size_t i = 0; i < ret->n_listeners; i++)
+		ret->listeners[i] = *found[i];
+}
+
+static void note_endpoints(const struct gateway *gw, const struct mapping *m,
+			   struct mapping_state *ret)
+{
+	ret->condition = !m->enabled	      ? CONDITION_DISABLED
+			 : mapping_is_live(m) ? CONDITION_ACTIVE
+					      : CONDITION_WAITING;
+	for (size_t i = 0; ret->condition == CONDITION_ACTIVE && i < gw->at.wan.n &&
+			   i < STATE_ENDPOINTS_MAX;
+	     i++)
+		ret->endpoints[ret->n_endpoints++] = (struct endpoint){
+			.addr = gw->at.wan.addrs[i],
+			.port = m->external.port,
+		};
+}
+
 void counts_state(const struct counts *counts, const struct mapping *m,
 		  struct mapping_state *ret)
 {
 	*ret = (struct mapping_state){
 		.connections = (int64_t)m->id * 2,
 		.total = m->id % 2 ? -1 : 41,
+		.bytes_in = -1,
+		.bytes_out = m->id % 2 ? -1 : 1000000,
+		.remaining = m->lifetime,
+		.expires = m->changed + m->lifetime,
 		.blocked_by = &counts->blocked_by,
 		.n_blocked_by = counts->blocked_by ? 1 : 0,
 	};
+	note_endpoints(counts->gw, m, ret);
+	note_shadows(counts->gw, m, ret);
+	note_listeners(counts->gw, m, ret);
 }
 
 json_t *gateway_status(struct gateway *gw)
 {
+	json_t *status;
+
 	if (gw->no_memory)
 		return NULL;
-	return json_pack("{s:s,s:i,s:s,s:s,s:s,s:i,s:i,s:i,s:{s:b,s:b},s:[],s:[],s:s,s:i,"
-			 "s:i,s:i,s:[],s:{s:i,s:n},s:[]}",
-			 "version", "0", "pid", 1, "started", "2025-01-31T12:00:00Z",
-			 "protection", "owned", "table_since", "2025-01-31T12:00:00Z",
-			 "sequence", 0, "mappings", (int)table_size(gw->table),
-			 "capacity", (int)table_capacity(gw->table), "forwarding", "ipv4",
-			 true, "ipv6", true, "wan", "lan", "clamp", "off", "refused", 0,
-			 "spoofed", 0, "invalid", 0, "foreign_chains", "repairs", "count",
-			 0, "last", "problems");
+	status = json_pack(
+		"{s:s,s:i,s:s,s:s,s:s,s:i,s:i,s:i,s:{s:b,s:b},s:[],s:[],s:s,s:i,"
+		"s:i,s:i,s:[],s:{s:i,s:n},s:[]}",
+		"version", "0", "pid", 1, "started", "2025-01-31T12:00:00Z", "protection",
+		"owned", "table_since", "2025-01-31T12:00:00Z", "sequence", 0, "mappings",
+		(int)table_size(gw->table), "capacity", (int)table_capacity(gw->table),
+		"forwarding", "ipv4", true, "ipv6", true, "wan", "lan", "clamp", "off",
+		"refused", 0, "spoofed", 0, "invalid", 0, "foreign_chains", "repairs",
+		"count", 0, "last", "problems");
+	json_object_update_new(
+		status,
+		json_pack("{s:b, s:{s:b, s:b, s:b, s:b, s:b}, s:[{s:s, s:i, s:{s:i}}], "
+			  "s:[], s:{s:i, s:n}}",
+			  "accounting", false, "protocols", "tcp", true, "udp", true,
+			  "sctp", true, "udplite", false, "dccp", false, "pool", "ports",
+			  "49152-65535", "size", 16384, "used", "tcp", 0, "snat",
+			  "ending", "pending", 0, "problem"));
+	return status;
 }
 
 int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct problem *why)
@@ -264,6 +331,12 @@ int gateway_reload(struct gateway *gw, gateway_done done, void *userdata)
 	if (!gw->on_demand)
 		sd_event_source_set_enabled(gw->engine.turn, SD_EVENT_ONESHOT);
 	return 0;
+}
+
+void gateway_follow(struct gateway *gw, gateway_configured configured, void *userdata)
+{
+	gw->configured = configured;
+	gw->configured_userdata = userdata;
 }
 
 /* ------------------------------------------------------------ natd/config.h */

@@ -24,10 +24,12 @@ struct engine {
  * @problem:  what every change is answered with, NULL: see what the table says
  * @ended:    what the first effect of a plan ended
  * @pending:  of every answer
+ * @drained:  established connections might go on after the last plan's first effect
  * @no_memory: everything that may lack memory does
  * @resync_problem, @reload_problem: what these are answered with, NULL: done
  * @reload_later: gateway_reload() answers from engine_turn()
  * @blocked_by: of every mapping
+ * @configured: see gateway_follow()
  */
 struct gateway {
 	sd_event *event;
@@ -39,10 +41,13 @@ struct gateway {
 	const struct problem *problem, *resync_problem, *reload_problem;
 	struct ruleset_report report;
 	uint32_t ended;
-	bool pending;
+	bool pending, drained;
 	const char *blocked_by;
+	struct conditions at;
 	gateway_done reload_done;
 	void *reload_userdata;
+	gateway_configured configured;
+	void *configured_userdata;
 	size_t n_submitted, n_counts;
 };
 

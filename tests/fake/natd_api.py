@@ -31,6 +31,12 @@ STATUS = {
     ],
     "lan": [{"interface": "lan0", "present": False, "up": False, "mtu": 0, "addresses": []}],
     "clamp": "route",
+    "accounting": False,
+    "protocols": {"tcp": True, "udp": True, "sctp": True, "udplite": False, "dccp": False},
+    "pool": [{"ports": "49152-65535", "size": 16384, "used": {"tcp": 12, "udp": 3}}],
+    "snat": [{"source": "192.168.2.0/24", "to": "203.0.113.7", "one_to_one": False},
+             {"source": "192.168.1.9/32", "to": "203.0.113.8", "one_to_one": True}],
+    "ending": {"pending": 2, "problem": "the kernel is busy"},
     "refused": 1234567,
     "spoofed": 0,
     "invalid": 3,
@@ -40,9 +46,10 @@ STATUS = {
     "problems": ["net.ipv6.conf.all.forwarding is off."],
 }
 TITLES = {400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
-          413: "Content Too Large", 422: "Unprocessable Content",
+          413: "Content Too Large", 422: "Unprocessable Content", 507: "Insufficient Storage",
           503: "Service Unavailable"}
-LIVE = ("connections", "connections_total", "blocked_by")
+LIVE = ("state", "endpoints", "connections", "connections_total", "bytes_in", "bytes_out",
+        "blocked_by", "shadowed_by", "listeners")
 
 
 def ok(kind, text, extra=""):
@@ -51,9 +58,9 @@ def ok(kind, text, extra=""):
             f"Content-Length: {len(text)}\r\n\r\n{text}").encode()
 
 
-def problem_text(status, code, detail, cure=None, index=None):
+def problem_text(status, code, detail, cure=None, index=None, **more):
     doc = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code,
-           "detail": detail}
+           "detail": detail, **more}
     if cure:
         doc["cure"] = cure
     if index is not None:
@@ -116,6 +123,8 @@ class FakeNatd:
         self.pending = {}
         self.mappings, self.next_id, self.connections, self.requests = [], 7, 0, []
         self.lock, self.stopping = threading.Lock(), threading.Event()
+        # addresses of the WAN; programs that listen, by protocol and port; live connections
+        self.wan, self.listeners, self.flows = ["203.0.113.5"], {}, []
         # of each request for events: lines, bytes that are sent as they are, and functions
         # that are called; at the end it is waited, after None hung up
         self.streams = []
@@ -155,40 +164,79 @@ class FakeNatd:
         for i in range(n):
             self.put("tcp", i % 65535 + 1, f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", 80, None)
 
-    def put(self, protocol, port, address, internal_port, name, external=None):
+    def put(self, protocol, port, address, internal_port, name, external=None, n=1):
+        suffix = address.startswith("::")
         m = {"id": self.next_id, "name": name, "protocol": protocol,
-             "external": {"address": external, "port": port},
-             "internal": {"address": address, "port": internal_port}, "origin": "admin",
-             "owner": "uid:0", "enabled": True, "created": "2025-01-31T12:00:00Z",
-             "connections": 3, "connections_total": 1041, "blocked_by": []}
+             "external": {"address": external, "port": port, "end_port": port + n - 1},
+             "internal": {"address": address, "port": internal_port,
+                          "end_port": internal_port + n - 1, "interface": None,
+                          "host": None if suffix else address},
+             "from": [], "origin": "admin", "owner": "uid:0", "enabled": True, "comment": None,
+             "created": "2025-01-31T12:00:00Z", "changed": "2025-01-31T12:00:00Z",
+             "changed_by": "uid:0", "lease": None, "state": "active", "endpoints": [],
+             "connections": 3, "connections_total": 1041, "bytes_in": None, "bytes_out": None,
+             "blocked_by": [], "shadowed_by": [], "listeners": []}
         self.next_id += 1
         self.mappings.append(m)
+        self.settle(m)
         return m
 
+    def settle(self, m):
+        """What a gateway with our addresses makes of it."""
+        given, host = m["external"]["address"], m["internal"]["host"]
+        there = host and (given in (None, host) or given in self.wan)
+        m["state"] = ("disabled" if not m["enabled"] else "active" if there else "waiting")
+        m["endpoints"] = [f"{a}:{m['external']['port']}" for a in self.wan
+                          if m["state"] == "active" and given in (None, a)]
+
+    @staticmethod
+    def lease(seconds):
+        return {"lifetime": seconds, "remaining": seconds,
+                "expires": "2035-01-31T13:00:00Z"} if seconds else None
+
+    def check_free(self, change, protocol, port, target):
+        """Return: the mapping that is there already, or None."""
+        held = next((m for m in self.mappings if m["protocol"] == protocol
+                     and m["external"]["port"] == port), None)
+        listener = self.listeners.get((protocol, port))
+        if held and (held["internal"]["address"], held["internal"]["port"]) != target:
+            raise Refusal(409, "conflict",
+                          f'{protocol} {port} is taken by "{held["name"]}" -> '
+                          f'{held["internal"]["address"]}:{held["internal"]["port"]} '
+                          "(added by admin, 3 days ago).",
+                          "Remove it first, or choose another port.")
+        if listener and not held and not change.get("force"):
+            raise Refusal(409, "port-in-use",
+                          f"{protocol} {port} is used by a program of this machine that "
+                          f"listens on {listener['address']}:{port}.",
+                          "Choose another port, or take it with --force.",
+                          listeners=[listener])
+        return held
+
     def add(self, change):
-        """Return: verdict and mappings, or raises Refusal."""
-        mappings, verdict = [], "unchanged"
-        internal, port = change["internal"], change["external"]["port"]
+        """Return: verdict, mappings, ended and more, or raises Refusal."""
+        mappings, verdict, shadows = [], "unchanged", []
+        internal, external = change["internal"], change["external"]
         for protocol in sorted(change["protocol"].split(",")):
+            port = external["port"] or 50000
             to = internal.get("port", port)
-            held = next((m for m in self.mappings if m["protocol"] == protocol
-                         and m["external"]["port"] == port), None)
-            if held and held["internal"] == {"address": internal["address"], "port": to}:
+            held = self.check_free(change, protocol, port, (internal["address"], to))
+            if held:
                 mappings.append(held)
                 continue
-            if held:
-                raise Refusal(409, "conflict",
-                              f'{protocol} {port} is taken by "{held["name"]}" -> '
-                              f'{held["internal"]["address"]}:{held["internal"]["port"]} '
-                              "(added by admin, 3 days ago).",
-                              "Remove it first, or choose another port.")
-            external = change["external"].get("address")
-            mappings.append(self.put(protocol, port, internal["address"], to,
-                                     change.get("name"), external))
+            m = self.put(protocol, port, internal["address"], to, change.get("name"),
+                         external.get("address"), internal.get("end_port", to) - to + 1)
+            m["internal"]["interface"] = internal.get("interface")
+            m.update(comment=change.get("comment"), enabled=change.get("enabled", True),
+                     lease=self.lease(change.get("lease")))
+            m["from"] = change.get("from", [])
+            self.settle(m)
+            mappings.append(m)
+            shadows += [x for at, x in self.listeners.items() if at == (protocol, port)]
             verdict = "added"
-        return verdict, mappings, 0
+        return verdict, mappings, 0, {"shadows": shadows} if shadows else {}
 
-    def remove(self, change):
+    def select(self, change):
         def fits(m):
             return (("id" not in change or m["id"] == change["id"])
                     and ("name" not in change or m["name"] == change["name"])
@@ -196,20 +244,38 @@ class FakeNatd:
                     and ("external" not in change
                          or m["external"]["port"] == change["external"]["port"]))
 
-        gone = [m for m in self.mappings if fits(m)]
-        if not gone:
+        found = [m for m in self.mappings if fits(m)]
+        if not found:
             raise Refusal(404, "not-found", "No mapping fits.", "See: natctl list")
-        self.mappings = [m for m in self.mappings if not fits(m)]
-        return "removed", gone, 3
+        return found
+
+    def remove(self, change):
+        gone = self.select(change)
+        self.mappings = [m for m in self.mappings if m not in gone]
+        return "removed", gone, 0 if change.get("drain") else 3, {}
+
+    def update(self, change):
+        wanted = dict(change["set"])
+        if "lease" in wanted:
+            wanted["lease"] = self.lease(wanted["lease"])
+        found = self.select(change)
+        same = all(m[key] == value for m in found for key, value in wanted.items())
+        for m in found:
+            after = {**m, **wanted}
+            self.settle(after)
+            self.mappings[self.mappings.index(m)] = after
+        verdict = "unchanged" if same else "changed"
+        return verdict, self.select({"id": found[0]["id"]} if len(found) == 1 else
+                                    {"name": wanted.get("name", change.get("name"))}), 0, {}
 
     def change(self, changes):
-        """All or none. Return: list of (verdict, mappings, ended)."""
+        """All or none. Return: list of (verdict, mappings, ended, more)."""
         with self.lock:
             before, results = list(self.mappings), []
             for index, change in enumerate(changes):
                 try:
-                    one = self.remove if change.get("action") == "remove" else self.add
-                    results.append(one(change))
+                    one = {"remove": self.remove, "update": self.update}
+                    results.append(one.get(change.get("action"), self.add)(change))
                 except Refusal as refusal:
                     self.mappings = before
                     refusal.index = index
@@ -218,13 +284,15 @@ class FakeNatd:
 
 
 class Refusal(Exception):
-    def __init__(self, status, code, detail, cure=None):
+    def __init__(self, status, code, detail, cure=None, **more):
         super().__init__(detail)
+        self.more = more
         self.status, self.code, self.detail, self.cure = status, code, detail, cure
         self.index = None
 
     def text(self):
-        return problem_text(self.status, self.code, self.detail, self.cure, self.index)
+        return problem_text(self.status, self.code, self.detail, self.cure, self.index,
+                            **self.more)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -268,7 +336,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.natd.forgetful:
             self.close_connection = True
 
-    do_GET = do_POST = dispatch
+    do_GET = do_POST = do_DELETE = dispatch
 
     def route(self, url, body):
         routes = {
@@ -281,8 +349,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             ("POST", "/v1/reload"): lambda: self.send_json({"added": 1, "removed": 0}),
             ("POST", "/v1/flush"): lambda: self.flush(body),
             ("GET", "/v1/events"): self.stream,
+            ("GET", "/v1/connections"): lambda: self.send_list(self.natd.flows),
+            ("DELETE", "/v1/connections"): lambda: self.send_json(
+                {"ended": len(self.natd.flows), **self.natd.pending}),
         }
         route = routes.get((self.command, url.path))
+        one = [m for m in self.natd.mappings if url.path == f"/v1/mappings/{m['id']}"]
+        if one and self.command == "GET":
+            self.send_json(one[0])
+            return
         if not route:
             raise Refusal(404, "no-resource", f"{url.path} is no resource.")
         route()
@@ -336,11 +411,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             bracketed = f"[{host}]" if ":" in host else host
             return (query.get("name", [m["name"]])[0] == m["name"]
                     and query.get("protocol", [m["protocol"]])[0] == m["protocol"]
+                    and query.get("state", [m["state"]])[0] == m["state"]
+                    and query.get("owner", [m["owner"]])[0] == m["owner"]
                     and int(query.get("port", [m["external"]["port"]])[0])
                     == m["external"]["port"]
                     and to in (None, host, bracketed, f"{bracketed}:{m['internal']['port']}"))
 
-        lines = [json.dumps(m, separators=(",", ":")) for m in self.natd.mappings if fits(m)]
+        self.send_list([m for m in self.natd.mappings if fits(m)])
+
+    def send_list(self, elements):
+        lines = [json.dumps(m, separators=(",", ":")) for m in elements]
         if self.headers["Accept"] == "application/x-ndjson":
             text, kind = "".join(line + "\n" for line in lines).encode(), "application/x-ndjson"
         else:
@@ -349,8 +429,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_chunks((text[i:i + 10007] for i in range(0, len(text), 10007)), kind)
 
     @staticmethod
-    def result(verdict, mappings, ended):
-        return {"verdict": verdict, "ended": ended,
+    def result(verdict, mappings, ended, more):
+        return {"verdict": verdict, "ended": ended, **more,
                 "mappings": [{k: v for k, v in m.items() if k not in LIVE} for m in mappings]}
 
     def change(self, body):
@@ -371,7 +451,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def change_lines(self, changes):
         results = self.natd.change(changes)
         lines = [{"index": i, "verdict": verdict, "ids": [m["id"] for m in mappings]}
-                 for i, (verdict, mappings, _) in enumerate(results)]
+                 for i, (verdict, mappings, *_) in enumerate(results)]
         lines.append({"changes": len(changes), "ended": sum(r[2] for r in results),
                       **self.natd.pending})
         text = "".join(json.dumps(line) + "\n" for line in lines).encode()
@@ -382,7 +462,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         everything = json.loads(body)["all"] if body else False
         gone = [m for m in self.natd.mappings if everything or m["origin"] != "config"]
         self.natd.mappings = [m for m in self.natd.mappings if m not in gone]
-        self.send_json({"results": [self.result("removed", [m], 1) for m in gone],
+        self.send_json({"results": [self.result("removed", [m], 1, {}) for m in gone],
                         "ended": len(gone), **self.natd.pending})
 
 

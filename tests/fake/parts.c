@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "natd/store.h"
 
 struct fake_parts fake;
 
 static int pending;
 static uint64_t pending_sum;
-static struct endpoint pending_endings[16];
+static struct fake_ending pending_endings[ARRAY_SIZE(fake.endings)];
 static size_t n_pending_endings;
 static bool endings_gone, pending_gone;
 static bool undecided; /* a commit failed, and nobody has looked yet */
@@ -39,8 +40,12 @@ static uint64_t sum_of(const struct plan *plan)
 	for (size_t i = 0; i < plan_size(plan); i++) {
 		const struct effect *effect = plan_effect_at(plan, i);
 
-		sum += effect->kind == CHANGE_ADD ? fake_sum(effect->mapping)
-						  : -fake_sum(effect->mapping);
+		if (effect->kind == CHANGE_REMOVE)
+			sum -= fake_sum(effect->mapping);
+		else
+			sum += fake_sum(effect->mapping);
+		if (effect->kind == CHANGE_UPDATE)
+			sum -= fake_sum(effect->before);
 	}
 	return sum;
 }
@@ -49,8 +54,11 @@ static int difference(const struct plan *plan)
 {
 	int n = 0;
 
-	for (size_t i = 0; i < plan_size(plan); i++)
-		n += plan_effect_at(plan, i)->kind == CHANGE_ADD ? 1 : -1;
+	for (size_t i = 0; i < plan_size(plan); i++) {
+		enum change_kind kind = plan_effect_at(plan, i)->kind;
+
+		n += (kind == CHANGE_ADD) - (kind == CHANGE_REMOVE);
+	}
 	return n;
 }
 
@@ -59,15 +67,36 @@ uint64_t store_sequence(const struct store *store)
 	return fake.store_sequence;
 }
 
-/* As natd/store.c has it: what is done goes, what is removed comes. */
+static void note_ending(const struct mapping *m)
+{
+	/* more than a test looks at */
+	if (n_pending_endings == ARRAY_SIZE(pending_endings))
+		return;
+	pending_endings[n_pending_endings++] = (struct fake_ending){
+		.external = m->external,
+		.last_port = mapping_last_port(m),
+	};
+}
+
+/* As natd/store.c has it: what is done goes; what is removed, switched off or leads
+ * elsewhere comes, but for what may go on. */
 static void note_endings(const struct plan *plan)
 {
 	n_pending_endings = 0;
 	pending_gone = endings_gone;
-	for (size_t i = 0; i < plan_size(plan); i++)
-		if (plan_effect_at(plan, i)->kind == CHANGE_REMOVE)
-			pending_endings[n_pending_endings++] =
-				plan_effect_at(plan, i)->mapping->external;
+	for (size_t i = 0; i < plan_size(plan); i++) {
+		const struct effect *effect = plan_effect_at(plan, i);
+		const struct mapping *m = effect->mapping, *before = effect->before;
+
+		if (effect->drain || effect->kind == CHANGE_ADD)
+			continue;
+		if (effect->kind == CHANGE_REMOVE)
+			note_ending(m);
+		else if (before->enabled &&
+			 (!m->enabled ||
+			  !endpoint_equal(&m->internal, &before->internal)))
+			note_ending(before);
+	}
 }
 
 int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
@@ -90,7 +119,8 @@ static void durable(void)
 		endings_gone = false;
 	}
 	for (size_t i = 0; i < n_pending_endings; i++)
-		fake.endings[fake.n_endings++] = pending_endings[i];
+		if (fake.n_endings < ARRAY_SIZE(fake.endings))
+			fake.endings[fake.n_endings++] = pending_endings[i];
 	fake.store += pending;
 	fake.store_sum += pending_sum;
 	fake.store_sequence++;
@@ -136,7 +166,8 @@ int store_endings(struct store *store, store_ending on_ending, void *userdata)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < fake.n_endings; i++)
-		on_ending(userdata, IPPROTO_TCP, &fake.endings[i]);
+		on_ending(userdata, IPPROTO_TCP, &fake.endings[i].external,
+			  fake.endings[i].last_port);
 	return 0;
 }
 
@@ -180,6 +211,12 @@ int ruleset_end(struct ruleset *rs, const struct connection *connections, size_t
 	return 0;
 }
 
+int ruleset_lift(struct ruleset *rs, const struct plan *plan, struct ruleset_fault *why)
+{
+	fake.lifts++;
+	return 0;
+}
+
 int ruleset_missed(struct ruleset *rs, uint64_t *ret)
 {
 	int r = fake_step();
@@ -203,6 +240,36 @@ int conntrack_dump(struct conntrack *ct, conntrack_entry on_entry, void *userdat
 			return r;
 	}
 	return 0;
+}
+
+int conntrack_begin(struct conntrack *ct)
+{
+	fake.step = 0;
+	fake.begun++;
+	return fake_step();
+}
+
+/* An entry a time, once it is @slow. */
+int conntrack_step(struct conntrack *ct, uint64_t usec, conntrack_entry on_entry,
+		   void *userdata)
+{
+	int r;
+
+	if (fake.waits)
+		return CONNTRACK_WAIT;
+	if (!fake.slow)
+		return conntrack_dump(ct, on_entry, userdata);
+	if (fake.fail_dump)
+		return -fake.fail_dump;
+	if (fake.step == fake.n_entries)
+		return 0;
+	r = on_entry(userdata, &fake.entries[fake.step++]);
+	return r ? r : CONNTRACK_MORE;
+}
+
+void conntrack_give_up(struct conntrack *ct)
+{
+	fake.given_up++;
 }
 
 int conntrack_delete(struct conntrack *ct, const struct connection *connections, size_t n,

@@ -11,13 +11,18 @@
 #include "rules/conntrack.h"
 #include "rules/ruleset.h"
 
+struct fake_ending {
+	struct endpoint external;
+	uint16_t last_port;
+};
+
 struct fake_parts {
 	/* what is durable, and what the kernel holds */
 	int store, kernel;
 	uint64_t store_sequence, kernel_sequence;
 	bool transaction;
 	int endings_done;
-	struct endpoint endings[16]; /* rows of removed mappings, all of TCP */
+	struct fake_ending endings[16]; /* rows of removed mappings, all of TCP */
 	size_t n_endings;
 
 	/* sums over what is in them, so that two with the same number of mappings differ
@@ -45,7 +50,11 @@ struct fake_parts {
 	size_t n_entries;
 	struct connection barred[16];
 	size_t n_barred;
-	int applies, resyncs, dumps;
+	int applies, resyncs, dumps, lifts;
+	/* dumps in pieces: one entry each when @slow, none ever when it @waits */
+	bool slow, waits;
+	size_t step;
+	int begun, given_up;
 	uint64_t missed; /* connections that no mapping served; 0 = the kernel cannot tell
 			  */
 };

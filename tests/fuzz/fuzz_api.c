@@ -40,13 +40,26 @@ static void hold_same_mapping(const struct mapping *a, const struct mapping *b)
 {
 	hold(endpoint_equal(&a->external, &b->external));
 	hold(endpoint_equal(&a->internal, &b->internal));
+	hold(address_equal(&a->host, &b->host) && a->suffix == b->suffix);
+	hold(a->n_ports == b->n_ports && a->lifetime == b->lifetime);
 	hold(a->enabled == b->enabled);
 	hold(strcmp(a->name, b->name) == 0);
+	hold(details_equal(a->details, b->details));
+}
+
+static void hold_same_patch(const struct patch *a, const struct patch *b)
+{
+	hold(a->set && a->set == b->set);
+	hold(a->lifetime == b->lifetime && a->enabled == b->enabled);
+	hold(endpoint_equal(&a->internal, &b->internal));
+	hold(strcmp(a->name, b->name) == 0);
+	hold(details_equal(a->details, b->details));
 }
 
 static void hold_same_change(const struct change *a, const struct change *b)
 {
-	hold(a->kind == b->kind && a->config_too == b->config_too);
+	hold(a->kind == b->kind && a->drain == b->drain && a->force == b->force);
+	hold(!a->config_too && !b->config_too && !a->expired && !b->expired);
 	if (a->kind == CHANGE_ADD) {
 		hold(a->protocols && a->protocols == b->protocols);
 		hold_same_mapping(&a->mapping, &b->mapping);
@@ -55,6 +68,8 @@ static void hold_same_change(const struct change *a, const struct change *b)
 	hold(a->selector.id == b->selector.id && a->selector.port == b->selector.port);
 	hold(a->selector.protocol == b->selector.protocol);
 	hold(strcmp(a->selector.name, b->selector.name) == 0);
+	if (a->kind == CHANGE_UPDATE)
+		hold_same_patch(&a->patch, &b->patch);
 }
 
 /* New reference: @json as text, and read again. */
@@ -81,6 +96,7 @@ static void check_change(const struct change *change)
 	again = rewritten(json);
 	hold(api_decode_change(again, &same, &why) == 0);
 	hold_same_change(change, &same);
+	change_done(&same);
 	json_decref(again);
 	json_decref(json);
 }
@@ -89,10 +105,18 @@ static void check_change(const struct change *change)
 static void check_mapping(struct mapping m)
 {
 	const char *const blocked[] = { m.name, "ip filter \"FORWARD\"\n" };
-	const struct mapping_state state = { 3, -1, blocked, 2 };
+	const struct mapping_state state = {
+		.connections = 3,
+		.total = -1,
+		.remaining = m.lifetime,
+		.endpoints = { m.internal },
+		.n_endpoints = 1,
+		.blocked_by = blocked,
+		.n_blocked_by = 2,
+	};
 	struct mapping_state known;
 	struct mapping same;
-	char buf[2048], *text;
+	char buf[8192], *text;
 	json_t *json;
 	size_t len;
 
@@ -109,7 +133,39 @@ static void check_mapping(struct mapping m)
 	hold_same_mapping(&m, &same);
 	hold(same.id == m.id && same.owner_uid == m.owner_uid);
 	hold(known.connections == 3 && known.total == -1);
+	hold(known.remaining == m.lifetime && known.n_endpoints == 1);
+	details_unref(same.details);
 	free(text);
+	json_decref(json);
+}
+
+/* A mapping with an automatic port is none yet; and a suffix has no host before the table
+ * has settled it. */
+static void check_added(const struct mapping *m)
+{
+	static const struct in6_addr prefix = { { { 0x20, 0x01, 0x0d, 0xb8 } } };
+	struct mapping settled = *m;
+
+	if (!m->external.port)
+		return;
+	check_mapping(*m);
+	if (!m->suffix)
+		return;
+	mapping_settle_host(&settled, &prefix);
+	check_mapping(settled);
+}
+
+/* What "set" holds is a patch by itself. */
+static void check_patch(const struct change *change)
+{
+	json_t *json = api_encode_change(change);
+	struct problem why;
+	struct change same;
+
+	hold(api_decode_patch(json_object_get(json, "set"), &same, &why) == 0);
+	hold(same.kind == CHANGE_UPDATE && !same.drain && !same.selector.id);
+	hold_same_patch(&change->patch, &same.patch);
+	change_done(&same);
 	json_decref(json);
 }
 
@@ -130,10 +186,30 @@ static void check_list(json_t *json)
 	for (size_t i = 0; i < list.n; i++) {
 		check_change(&list.changes[i]);
 		if (list.changes[i].kind == CHANGE_ADD)
-			check_mapping(list.changes[i].mapping);
+			check_added(&list.changes[i].mapping);
+		if (list.changes[i].kind == CHANGE_UPDATE)
+			check_patch(&list.changes[i]);
 	}
 	hold(r < 0 || list.n == (json_is_array(json) ? json_array_size(json) : 1));
 	change_list_done(&list);
+}
+
+/* Any document as the body of a PATCH. */
+static void check_as_patch(json_t *json)
+{
+	struct problem why = { 0 };
+	struct change change;
+	int r = api_decode_patch(json, &change, &why);
+
+	if (r < 0) {
+		hold(r == -EINVAL && why.verdict == VERDICT_BAD_REQUEST);
+		check_problem(&why);
+		return;
+	}
+	change.selector.id = 1;
+	check_change(&change);
+	check_patch(&change);
+	change_done(&change);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -149,6 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_list(json);
+	check_as_patch(json);
 	json_decref(json);
 	return 0;
 }

@@ -95,15 +95,106 @@ static void put_firewall(FILE *out, const struct config *c)
 	fputs(c->options.n_open ? "}\n}\n" : "}\n", out);
 }
 
+static const char *word_of(bool yes)
+{
+	return yes ? "yes" : "no";
+}
+
+static void put_ranges(FILE *out, const char *what, const struct port_range *ranges,
+		       size_t n)
+{
+	if (n)
+		fprintf(out, "%s = {", what);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s\"%u-%u\"", i ? ", " : "", ranges[i].first,
+			ranges[i].last);
+	fputs(n ? "}\n" : "", out);
+}
+
+static void put_prefixes(FILE *out, const char *what, const struct prefix *prefixes,
+			 size_t n)
+{
+	char text[PREFIX_STRLEN];
+
+	if (n)
+		fprintf(out, "%s = {", what);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s\"%s\"", i ? ", " : "",
+			prefix_format(&prefixes[i], text));
+	fputs(n ? "}\n" : "", out);
+}
+
+static void put_outbound(FILE *out, const struct config *c)
+{
+	static const char *const words[] = { "none", "udp", "all" };
+	char source[PREFIX_STRLEN], to[INET6_ADDRSTRLEN];
+
+	fputs("ports {\n", out);
+	put_ranges(out, "pool", c->pool, c->n_pool);
+	put_ranges(out, "reserved", c->reserved, c->n_reserved);
+	fprintf(out, "}\noutbound {\nsymmetry = %s\n", words[c->options.symmetry]);
+	put_prefixes(out, "untranslated", c->untranslated, c->n_untranslated);
+	fputs("}\n", out);
+	for (size_t i = 0; i < c->n_snat; i++)
+		fprintf(out,
+			"snat s {\nsource = \"%s\"\nto = \"%s\"\none-to-one = %s\n}\n",
+			prefix_format(&c->snat[i].source, source),
+			address_format(&c->snat[i].to, to),
+			word_of(c->snat[i].one_to_one));
+}
+
+static void put_grant(FILE *out, const struct grant *grant)
+{
+	put_ranges(out, "map", grant->map, grant->n_map);
+	put_prefixes(out, "internal", grant->internal, grant->n_internal);
+	fprintf(out, "privileged = %s\n", word_of(grant->privileged));
+	if (grant->quota != GRANT_UNLIMITED)
+		fprintf(out, "quota = %u\n", grant->quota);
+	if (grant->max_lifetime != GRANT_UNLIMITED)
+		fprintf(out, "max-lease = %us\n", grant->max_lifetime);
+}
+
+static void put_access(FILE *out, const struct access *access)
+{
+	if (!access->given)
+		return;
+	fprintf(out, "access {\nlook = %s\n", word_of(access->look));
+	for (size_t i = 0; i < access->n; i++) {
+		fprintf(out, "%s %u {\n", access->rules[i].is_group ? "group" : "user",
+			access->rules[i].id);
+		put_grant(out, &access->rules[i].grant);
+		fputs("}\n", out);
+	}
+	fputs("}\n", out);
+}
+
+static bool has_address(const struct mapping *m)
+{
+	return !mapping_is_pinhole(m) &&
+	       !address_equal(&m->external.addr, &address_any4) &&
+	       !address_is_any(&m->external.addr);
+}
+
 static void put_forward(FILE *out, const struct change *change)
 {
-	static const char *const words[] = { "none", "tcp", "udp", "\"tcp,udp\"" };
 	const struct mapping *m = &change->mapping;
-	char to[ENDPOINT_STRLEN];
+	char to[MAPPING_ENDPOINT_STRLEN], at[INET6_ADDRSTRLEN], words[PROTOCOLS_STRLEN];
+	const struct prefix *remotes;
+	size_t n;
 
-	fprintf(out, "forward %s {\nprotocol = %s\nport = %u\nto = \"%s\"\n}\n", m->name,
-		words[change->protocols], m->external.port,
-		endpoint_format(&m->internal, to));
+	fprintf(out, "forward %s {\nprotocol = \"%s\"\nport = \"%u-%u\"\nto = ", m->name,
+		protocols_format(change->protocols, words), m->external.port,
+		mapping_last_port(m));
+	put_text(out, mapping_format_internal(m, to));
+	if (has_address(m))
+		fprintf(out, "\nat = \"%s\"", address_format(&m->external.addr, at));
+	fputs("\ncomment = ", out);
+	put_text(out, mapping_comment(m));
+	fprintf(out, "\nenabled = %s\nforce = %s\n", word_of(m->enabled),
+		word_of(change->force));
+	remotes = mapping_remotes(m, &n);
+	put_prefixes(out, "from", remotes, n);
+	fputs("}\n", out);
 }
 
 static char *written(const struct config *c, size_t *ret_len)
@@ -117,10 +208,13 @@ static char *written(const struct config *c, size_t *ret_len)
 	put_text(out, c->user);
 	fputs("\ngroup = ", out);
 	put_text(out, c->group);
-	fprintf(out, "\ntable-protection = %s\n", words[c->options.protection]);
+	fprintf(out, "\ntable-protection = %s\naccounting = %s\n",
+		words[c->options.protection], word_of(c->accounting));
 	put_wan(out, c);
 	put_lan(out, c);
 	put_firewall(out, c);
+	put_outbound(out, c);
+	put_access(out, &c->access);
 	for (size_t i = 0; i < c->n_forwards; i++)
 		put_forward(out, &c->forwards[i].change);
 	fclose(out);
@@ -141,13 +235,69 @@ static void check_taken(const struct config *c, const uint8_t *bytes, size_t len
 		const struct mapping *m = &change->mapping;
 
 		hold(change->kind == CHANGE_ADD && change->protocols);
-		hold(m->origin == ORIGIN_CONFIG && m->enabled);
+		hold(m->origin == ORIGIN_CONFIG && !mapping_flaw(m));
 		hold(!mapping_name_flaw(m->name));
-		hold(!address_unusable(&m->internal.addr));
+		hold(m->suffix || !address_unusable(&m->internal.addr));
 		hold(m->internal.port && m->external.port);
 		hold(c->forwards[i].line >= 1);
 		hold(c->forwards[i].line <= lines_of(bytes, len));
 	}
+}
+
+static void hold_same_ranges(const struct port_range *a, const struct port_range *b,
+			     size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		hold(a[i].first == b[i].first && a[i].last == b[i].last);
+}
+
+static void hold_same_prefixes(const struct prefix *a, const struct prefix *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		hold(prefix_equal(&a[i], &b[i]));
+}
+
+static void hold_same_outbound(const struct config *a, const struct config *b)
+{
+	hold(a->n_pool == b->n_pool && a->n_reserved == b->n_reserved);
+	hold_same_ranges(a->pool, b->pool, a->n_pool);
+	hold_same_ranges(a->reserved, b->reserved, a->n_reserved);
+	hold(a->n_untranslated == b->n_untranslated && a->n_snat == b->n_snat);
+	hold_same_prefixes(a->untranslated, b->untranslated, a->n_untranslated);
+	for (size_t i = 0; i < a->n_snat; i++) {
+		hold(prefix_equal(&a->snat[i].source, &b->snat[i].source));
+		hold(address_equal(&a->snat[i].to, &b->snat[i].to));
+		hold(a->snat[i].one_to_one == b->snat[i].one_to_one);
+	}
+}
+
+static void hold_same_access(const struct access *a, const struct access *b)
+{
+	hold(a->given == b->given && a->look == b->look && a->n == b->n);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct access_rule *x = &a->rules[i], *y = &b->rules[i];
+
+		hold(x->is_group == y->is_group && x->id == y->id);
+		hold(x->grant.n_map == y->grant.n_map);
+		hold_same_ranges(x->grant.map, y->grant.map, x->grant.n_map);
+		hold(x->grant.n_internal == y->grant.n_internal);
+		hold_same_prefixes(x->grant.internal, y->grant.internal,
+				   x->grant.n_internal);
+		hold(x->grant.privileged == y->grant.privileged);
+		hold(x->grant.quota == y->grant.quota);
+		hold(x->grant.max_lifetime == y->grant.max_lifetime);
+	}
+}
+
+static void hold_same_forward(const struct change *a, const struct change *b)
+{
+	const struct mapping *x = &a->mapping, *y = &b->mapping;
+
+	hold(a->protocols == b->protocols && a->force == b->force);
+	hold(strcmp(x->name, y->name) == 0 && x->enabled == y->enabled);
+	hold(endpoint_equal(&x->internal, &y->internal) && x->suffix == y->suffix);
+	hold(endpoint_equal(&x->external, &y->external) && x->n_ports == y->n_ports);
+	hold(details_equal(x->details, y->details));
 }
 
 static void hold_same(const struct config *a, const struct config *b)
@@ -155,16 +305,11 @@ static void hold_same(const struct config *a, const struct config *b)
 	hold(strcmp(a->user, b->user) == 0 && strcmp(a->group, b->group) == 0);
 	hold(memcmp(&a->options, &b->options, sizeof(a->options)) == 0);
 	hold(a->mss_setting == b->mss_setting && a->masquerade6 == b->masquerade6);
-	hold(a->n_forwards == b->n_forwards);
-	for (size_t i = 0; i < a->n_forwards; i++) {
-		const struct change *x = &a->forwards[i].change;
-		const struct change *y = &b->forwards[i].change;
-
-		hold(x->protocols == y->protocols);
-		hold(strcmp(x->mapping.name, y->mapping.name) == 0);
-		hold(endpoint_equal(&x->mapping.internal, &y->mapping.internal));
-		hold(endpoint_equal(&x->mapping.external, &y->mapping.external));
-	}
+	hold(a->accounting == b->accounting && a->n_forwards == b->n_forwards);
+	hold_same_outbound(a, b);
+	hold_same_access(&a->access, &b->access);
+	for (size_t i = 0; i < a->n_forwards; i++)
+		hold_same_forward(&a->forwards[i].change, &b->forwards[i].change);
 }
 
 static void check_again(const struct config *c)

@@ -72,6 +72,8 @@ static const char *const commands[][WORDS_MAX] = {
 	{ "version", "--json" },
 	{ "help" },
 	{ "help", "watch" },
+	{ "lookup", "web", "--wait=9" },
+	{ "connections", "web" },
 };
 
 /* what comes out of the socket, and what of it is left for a further connection */
@@ -219,7 +221,11 @@ static void put_files(void)
 	put_file(100, "list\n"
 		      "add tcp 8080 192.168.1.10:80 --name web\n"
 		      "remove web\n"
-		      "status\n");
+		      "status\n"
+		      "add udp auto 10.0.0.1:7 --at 203.0.113.7 --lease 1h\n"
+		      "renew web --lease 1h\n"
+		      "lookup web\n"
+		      "connections web --kill\n");
 	put_file(101, "add tcp 8080 192.168.1.10:80\n"
 		      "remove 7\n"
 		      "add udp 53 fd00::5 --name dns\n");

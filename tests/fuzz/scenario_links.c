@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * scenario_links - interfaces are read, change, and are read again
+ * scenario_links - interfaces are read, change, and are read again; or programs that
+ * listen are
  */
 
 #include <string.h>
 
 #include "natd/links.h"
 #include "natd/log.h"
+#include "natd/sockets.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/kernel.h"
 
 #define MASQUERADE 0x03
 #define RENAMED	   0x04 /* the configuration is another in the end */
+#define LISTENERS  0x08 /* not the interfaces */
 
 #define TURNS_MAX 4
 
@@ -60,6 +63,16 @@ static void check_addresses(const struct links *links)
 	(void)links_mtu_differs(links);
 }
 
+static void check_prefixes(const struct links *links)
+{
+	struct lan_prefix_list list = links_lan_prefixes(links);
+
+	hold(list.n == 1 && list.lans[0].lan[0]);
+	for (size_t i = 8; i < sizeof(list.lans[0].prefix); i++)
+		hold(!list.lans[0].prefix.s6_addr[i]);
+	hold(!address_is_ula(&list.lans[0].prefix));
+}
+
 static void ask_routes(struct links *links)
 {
 	char name[IFNAMSIZ] = "";
@@ -78,11 +91,13 @@ static void play(struct links *links, sd_event *event, struct config *config, ui
 {
 	check_list(links);
 	check_addresses(links);
+	check_prefixes(links);
 	kernel_meanwhile();
 	for (int i = 0; i < TURNS_MAX; i++)
 		hold(sd_event_run(event, 0) >= 0);
 	check_list(links);
 	check_addresses(links);
+	check_prefixes(links);
 	ask_routes(links);
 	if (!(how & RENAMED))
 		return;
@@ -91,17 +106,50 @@ static void play(struct links *links, sd_event *event, struct config *config, ui
 	check_list(links);
 }
 
-void scenario_links(uint8_t how)
+static void read_listeners(struct sockets *sockets)
+{
+	struct listener_list list = { .n = 0 };
+
+	if (sockets_read(sockets, PROTOCOL_BITS, &list) < 0)
+		hold(list.n == 0);
+	for (size_t i = 0; i < list.n; i++) {
+		hold(list.listeners[i].local.port);
+		hold(i == 0 ||
+		     listener_compare(&list.listeners[i - 1], &list.listeners[i]) <= 0);
+	}
+}
+
+static void play_listeners(void)
+{
+	struct sockets *sockets = NULL;
+
+	if (sockets_open(&sockets) == 0) {
+		read_listeners(sockets);
+		kernel_meanwhile();
+		read_listeners(sockets);
+	}
+	sockets_close(sockets);
+}
+
+static void play_links(uint8_t how)
 {
 	struct config *config = make_config(how);
 	struct links *links = NULL;
 	sd_event *event;
 
-	log_level(LOG_EMERG);
 	hold(sd_event_new(&event) >= 0);
 	if (links_open(event, config, on_changed, NULL, &links) == 0)
 		play(links, event, config, how);
 	links_close(links);
 	sd_event_unref(event);
 	free(config);
+}
+
+void scenario_links(uint8_t how)
+{
+	log_level(LOG_EMERG);
+	if (how & LISTENERS)
+		play_listeners();
+	else
+		play_links(how);
 }

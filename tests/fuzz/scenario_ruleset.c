@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "core/conditions.h"
 #include "core/text.h"
 #include "rules/ruleset.h"
 #include "tests/fuzz/fuzz.h"
@@ -18,8 +19,11 @@ enum play { PLAY_SYNC, PLAY_FIGURES, PLAY_OTHERS, PLAY_CHANGES };
 #define PLAY	   0x03
 #define WATCHED	   0x04
 #define INPUT_DROP 0x08
+#define SYMMETRIC  0x10
 
 static struct in6_addr wan[2];
+static struct snat snats[2];
+static struct prefix vpn;
 static const struct prefix ula = {
 	.addr = { .s6_addr = { 0xfd, [15] = 0 } },
 	.len = 64,
@@ -29,10 +33,16 @@ static struct ruleset_addresses all_addresses(void)
 {
 	hold(address_parse("203.0.113.5", &wan[0]) == 0);
 	hold(address_parse("2001:db8:f::5", &wan[1]) == 0);
+	hold(prefix_parse("192.168.0.0/16", &snats[0].source) == 0);
+	hold(prefix_parse("192.168.1.12", &snats[1].source) == 0);
+	hold(prefix_parse("10.0.0.0/8", &vpn) == 0);
+	snats[0].to = snats[1].to = wan[0];
+	snats[1].one_to_one = true;
 	return (struct ruleset_addresses){
 		.wan = { wan, 2 },
 		.masquerade6 = &ula,
 		.n_masquerade6 = 1,
+		.snat = { snats, 2, &vpn, 1 },
 	};
 }
 
@@ -46,6 +56,7 @@ static struct ruleset_options options_of(uint8_t how)
 		.n_lan = 1,
 		.input_drop = how & INPUT_DROP,
 		.mss_mode = MSS_ROUTE,
+		.symmetry = how & SYMMETRIC ? SYMMETRY_ALL : SYMMETRY_UDP,
 	};
 
 	if (o.input_drop)
@@ -53,16 +64,30 @@ static struct ruleset_options options_of(uint8_t how)
 	return o;
 }
 
-static struct mapping mapping_of(uint16_t port, const char *to)
+/** struct example - a mapping in words; @at, @from may be NULL */
+struct example {
+	uint16_t port, n_ports;
+	const char *to, *at, *from;
+};
+
+static struct mapping mapping_of(const struct example *e)
 {
 	struct mapping m = {
 		.protocol = IPPROTO_TCP,
-		.external.port = port,
+		.external.port = e->port,
+		.n_ports = e->n_ports,
 		.enabled = true,
 		.origin = ORIGIN_ADMIN,
 	};
+	struct prefix from;
 
-	hold(endpoint_parse(to, &m.internal) == 0);
+	hold(endpoint_parse(e->to, &m.internal) == 0);
+	if (e->at)
+		hold(address_parse(e->at, &m.external.addr) == 0);
+	if (e->from) {
+		hold(prefix_parse(e->from, &from) == 0);
+		hold(details_new("", "", &from, 1, &m.details) == 0);
+	}
 	mapping_resolve(&m);
 	return m;
 }
@@ -71,22 +96,28 @@ static struct mapping mapping_of(uint16_t port, const char *to)
 static struct table *make_table(void)
 {
 	static const uint8_t seed[16] = { 1 };
-	static const struct {
-		uint16_t port;
-		const char *to;
-	} mappings[] = {
-		{ 8080, "192.168.1.10:80" },
-		{ 53, "[fd00::10]:53" },
-		{ 443, "[2001:db8::10]:443" },
+	static const struct example mappings[] = {
+		{ 8080, 1, "192.168.1.10:80", NULL, NULL },
+		{ 53, 1, "[fd00::10]:53", NULL, NULL },
+		{ 443, 1, "[2001:db8::10]:443", NULL, NULL },
+		{ 8080, 1, "192.168.1.11:80", NULL, "198.51.100.0/24" },
+		{ 7000, 1, "192.168.1.10:70", "203.0.113.5", NULL },
+		{ 5000, 101, "192.168.1.10:5000", NULL, NULL },
+		{ 8443, 1, "[fd00::11]:443", NULL, "2001:db8:c::/48" },
+		{ 7000, 1, "[fd00::10]:70", "2001:db8:f::5", NULL },
+		{ 5000, 101, "[fd00::10]:5000", NULL, NULL },
+		{ 444, 1, "[2001:db8::10]:444", NULL, "2001:db8:c::/48" },
+		{ 6000, 101, "[2001:db8::10]:6000", NULL, NULL },
 	};
 	struct table *table = table_new(16, seed);
 
 	hold(table);
 	for (size_t i = 0; i < sizeof(mappings) / sizeof(mappings[0]); i++) {
-		struct mapping m = mapping_of(mappings[i].port, mappings[i].to);
+		struct mapping m = mapping_of(&mappings[i]);
 
 		m.id = table_next_id(table);
 		hold(table_load(table, &m) == 0);
+		details_unref(m.details);
 	}
 	return table;
 }
@@ -98,22 +129,14 @@ static void on_endpoint(const struct endpoint *external)
 	hold(endpoint_format(external, text)[0]);
 }
 
-static void on_extra(void *userdata, uint8_t protocol, const struct endpoint *external)
+static void on_slot(void *userdata, const struct ruleset_slot *slot)
 {
-	on_endpoint(external);
-}
+	char text[PREFIX_STRLEN];
 
-static void on_count(void *userdata, uint8_t protocol, const struct endpoint *external,
-		     uint64_t packets)
-{
-	on_endpoint(external);
-}
-
-static void on_element(void *userdata, uint8_t protocol, const struct endpoint *external,
-		       const struct endpoint *internal)
-{
-	on_endpoint(external);
-	on_endpoint(internal);
+	hold(slot->kind < MAPPING_KINDS);
+	on_endpoint(&slot->external);
+	on_endpoint(&slot->internal);
+	hold(prefix_format(&slot->remote, text)[0]);
 }
 
 static void hold_text(const char *text, size_t size)
@@ -131,7 +154,7 @@ static int sync_once(struct ruleset *rs, uint8_t how, struct table *table)
 	struct ruleset_fault why;
 	int r;
 
-	r = ruleset_sync(rs, &options, &addresses, table, 7, on_extra, NULL, &report,
+	r = ruleset_sync(rs, &options, &addresses, table, 7, on_slot, NULL, &report,
 			 &why);
 	hold(r <= 0 && memchr(why.text, '\0', sizeof(why.text)));
 	return r;
@@ -159,11 +182,11 @@ static void play_figures(struct ruleset *rs, uint8_t how, struct table *table)
 	struct ruleset_figures figures;
 	uint64_t sequence, missed;
 
-	hold(ruleset_counters(rs, on_count, NULL) <= 0);
+	hold(ruleset_counters(rs, on_slot, NULL) <= 0);
 	hold(ruleset_figures(rs, &figures) <= 0);
 	hold(ruleset_sequence(rs, &sequence) <= 0);
 	hold(ruleset_missed(rs, &missed) <= 0);
-	hold(ruleset_elements(rs, on_element, NULL) <= 0);
+	hold(ruleset_elements(rs, on_slot, NULL) <= 0);
 }
 
 static void play_others(struct ruleset *rs, uint8_t how, struct table *table)
@@ -187,13 +210,19 @@ static void change(struct ruleset *rs, struct table *table)
 		{ .kind = CHANGE_REMOVE, .selector.id = 1 },
 		{ .kind = CHANGE_ADD,
 		  .protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP,
-		  .mapping = mapping_of(8443, "192.168.1.11:443") },
+		  .mapping = mapping_of(
+			  &(struct example){ 8443, 1, "192.168.1.11:443", NULL, NULL }) },
+		{ .kind = CHANGE_REMOVE, .selector.id = 4 },
 	};
-	const struct change_list list = { changes, 2, 2 };
+	const struct conditions at = {
+		.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP,
+		.listeners_known = true,
+	};
+	const struct change_list list = { .changes = changes, .n = 3, .room = 3 };
 	struct ruleset_fault why = { "" };
 	struct plan *plan;
 
-	hold(table_stage(table, &list, 1, &plan) == 0);
+	hold(table_stage(table, &list, 1, &at, &plan) == 0);
 	hold(ruleset_apply(rs, plan, 8, &why) <= 0);
 	hold(memchr(why.text, '\0', sizeof(why.text)));
 	plan_free(plan);

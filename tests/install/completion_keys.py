@@ -19,15 +19,36 @@ DATA = next(DEST.rglob("share/bash-completion")).parent
 PATH = f"{NATCTL.parent}:/usr/bin:/bin"
 COMMON = {"--json", "--quiet", "--socket", "--timeout", "--help"}
 ALONE = {"--file", "--atomic", "--version"}
-IDS, NAMES, PROTOCOLS = list("12345"), ["game", "web", "web6"], ["tcp", "tcp,udp", "udp"]
+IDS, NAMES = list("12345"), ["game", "web", "web6"]
+ONE_PROTOCOL = ["sctp", "tcp", "udp", "udplite"]
+PROTOCOLS = sorted([*ONE_PROTOCOL, "tcp,udp"])
 HOSTS = ["192.168.1.10", "192.168.1.11", "[2001:db8:1::10]"]
 
 # what is typed, and what is then offered
 OFFERED = {
-    "natctl re": ["reload", "remove", "resync"],
+    "natctl re": ["reload", "remove", "rename", "renew", "resync"],
     "natctl --": sorted(COMMON | ALONE),
     "natctl --json --": sorted(COMMON | ALONE),
-    "natctl list --": sorted(COMMON | {"--name", "--to", "--proto", "--port"}),
+    "natctl list --": sorted(COMMON | {"--name", "--to", "--proto", "--port", "--state",
+                                       "--owner", "--problems", "--wide"}),
+    "natctl lookup --w": ["--wait"],
+    "natctl lookup ": NAMES,
+    "natctl lookup --wait ": NAMES,
+    "natctl rename ": sorted(IDS + NAMES + PROTOCOLS),
+    "natctl rename web ": [],
+    "natctl rename tcp ": ["27015", "443", "8080"],
+    "natctl rename tcp 8080 ": [],
+    "natctl comment web ": [],
+    "natctl disable web ": sorted([*IDS, "game", "web6"]),
+    "natctl enable udp ": ["27015", "53"],
+    "natctl renew --lease ": [],
+    "natctl renew g": ["game"],
+    "natctl connections ": sorted(IDS + NAMES),
+    "natctl connections web ": [],
+    "natctl connections --k": ["--kill"],
+    "natctl list --state ": ["active", "disabled", "shadowed", "waiting"],
+    "natctl add tcp 80 192.168.1.10 --at ": [],
+    "natctl add tcp 80 192.168.1.10 --fr": ["--from"],
     "natctl flush --a": ["--all"],
     "natctl add ": PROTOCOLS,
     "natctl add tcp ": [],
@@ -45,8 +66,8 @@ OFFERED = {
     "natctl remove tcp 80 ": [],
     "natctl --timeout 3 remove --json w": ["web", "web6"],
     "natctl --timeout ": [],
-    "natctl list --proto ": ["tcp", "udp"],
-    "natctl list --proto=": ["--proto=tcp", "udp"],
+    "natctl list --proto ": ONE_PROTOCOL,
+    "natctl list --proto=": ["--proto=sctp", "tcp", "udp", "udplite"],
     "natctl list --name ": NAMES,
     "natctl list --name=w": ["--name=web", "web6"],
     "natctl list --port ": ["27015", "443", "53", "8080"],

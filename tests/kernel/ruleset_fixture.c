@@ -32,6 +32,7 @@ void fixture_enter(void)
 	options.n_wan = 1;
 	strcpy(options.lan[0], "lan0");
 	options.n_lan = 1;
+	options.symmetry = SYMMETRY_UDP;
 	inet_pton(AF_INET6, "::ffff:203.0.113.5", &wan[0]);
 	inet_pton(AF_INET6, "2001:db8:f::5", &wan[1]);
 	addresses.wan.addrs = wan;
@@ -61,6 +62,7 @@ static void load(struct mapping m)
 {
 	m.id = table_next_id(table);
 	cr_assert_eq(table_load(table, &m), 0);
+	details_unref(m.details);
 }
 
 void fixture_load(const char *lines)
@@ -117,7 +119,7 @@ int fixture_change(const char *lines, struct ruleset_fault *why)
 	struct plan *plan;
 	int r;
 
-	cr_assert_eq(table_stage(table, &list, 1, &plan), 0);
+	cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
 	cr_assert_not(plan_refused(plan, 0), "the table refuses: %s", lines);
 	r = ruleset_apply(rs, plan, sequence + 1, why);
 	if (r == 0) {

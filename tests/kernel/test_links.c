@@ -223,6 +223,105 @@ Test(links, which_ipv6_sources_are_masqueraded)
 	}
 }
 
+/* ------------------------------------------------------------- LANs' prefixes */
+
+static const char *prefix_on(const char *lan)
+{
+	static char text[INET6_ADDRSTRLEN];
+	const struct lan_prefix_list list = links_lan_prefixes(links);
+	const struct lan_prefix *found = lan_prefix_find(&list, lan);
+
+	cr_assert_not_null(found, "%s", lan);
+	return address_format(&found->prefix, text);
+}
+
+Test(links, which_prefix_the_hosts_of_a_lan_have)
+{
+	static const struct {
+		const char *commands, *expected;
+	} cases[] = {
+		{ "", "::" },
+		{ "addr add dev lan0 192.168.1.1/24\n", "::" },
+		{ "addr add dev lan0 2001:db8:1::1/64 nodad\n", "2001:db8:1::" },
+		{ "addr add dev lan0 2001:db8:1:7::1/60 nodad\n", "2001:db8:1:7::" },
+		{ "addr add dev lan0 2001:db8:1::1/65 nodad\n", "::" },
+		{ "addr add dev lan0 2001:db8:1::1/128 nodad\n", "::" },
+		{ "addr add dev lan0 fd00:1::1/64 nodad\n", "::" },
+		{ "addr add dev lan0 fe80::7/64 nodad\n", "::" },
+		{ "addr add dev lan0 fd00:1::1/64 nodad\n"
+		  "addr add dev lan0 2001:db8:1::1/64 nodad\n",
+		  "2001:db8:1::" },
+		{ "addr add dev lan0 2001:db8:1::1/64 nodad preferred_lft 0 valid_lft 90\n",
+		  "2001:db8:1::" },
+		{ "addr add dev lan0 2001:db8:1::1/64 nodad\n"
+		  "addr add dev lan0 2001:db8:2::1/64 nodad preferred_lft 0 valid_lft 90\n",
+		  "2001:db8:1::" },
+		{ "addr add dev lan0 2001:db8:2::1/64 nodad preferred_lft 0 valid_lft 90\n"
+		  "addr add dev lan0 2001:db8:1::1/64 nodad\n",
+		  "2001:db8:1::" },
+	};
+
+	make_veth("lan0", "");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		netns_run(
+			"ip -6 addr flush dev lan0 scope global; echo '%s' | ip -batch -",
+			cases[i].commands);
+		read_links();
+		cr_assert_str_eq(prefix_on("lan0"), cases[i].expected, "%s: %s",
+				 cases[i].commands, prefix_on("lan0"));
+	}
+}
+
+/* The kernel keeps the time of an address in hundredths of a second. */
+static void await_another_hundredth(void)
+{
+	long end = netns_milliseconds() + 20;
+
+	while (netns_milliseconds() < end)
+		;
+}
+
+Test(links, of_two_prefixes_the_one_that_came_last_counts)
+{
+	make_veth("lan0", "");
+	netns_run("ip addr add 2001:db8:1::1/64 dev lan0 nodad");
+	await_another_hundredth();
+	netns_run("ip addr add 2001:db8:2::1/64 dev lan0 nodad");
+	read_links();
+	cr_assert_str_eq(prefix_on("lan0"), "2001:db8:2::");
+	netns_run("ip addr del 2001:db8:2::1/64 dev lan0");
+	await_another_hundredth();
+	netns_run("ip addr add 2001:db8:0::1/64 dev lan0 nodad");
+	read_links();
+	cr_assert_str_eq(prefix_on("lan0"), "2001:db8::");
+	netns_run(
+		"ip addr change 2001:db8:0::1/64 dev lan0 preferred_lft 0 valid_lft 90");
+	read_links();
+	cr_assert_str_eq(prefix_on("lan0"), "2001:db8:1::");
+}
+
+Test(links, each_lan_has_its_own_prefix_and_a_wan_none)
+{
+	struct lan_prefix_list list;
+
+	name_lan("lan1");
+	make_veth("wan0", "");
+	make_veth("lan0", "");
+	netns_run("ip addr add 2001:db8:f::1/64 dev wan0 nodad;"
+		  "ip addr add 2001:db8:1::1/64 dev lan0 nodad");
+	read_links();
+	list = links_lan_prefixes(links);
+	cr_assert_eq(list.n, 2);
+	cr_assert_str_eq(list.lans[0].lan, "lan0");
+	cr_assert_str_eq(prefix_on("lan0"), "2001:db8:1::");
+	cr_assert_str_eq(prefix_on("lan1"), "::", "not there");
+	make_veth("lan1", "");
+	netns_run("ip addr add 2001:db8:2::1/64 dev lan1 nodad");
+	read_links();
+	cr_assert_str_eq(prefix_on("lan1"), "2001:db8:2::");
+	cr_assert_str_eq(prefix_on("lan0"), "2001:db8:1::");
+}
+
 /* --------------------------------------------------------------------- routes */
 
 Test(links, routes_are_asked_of_the_kernel)

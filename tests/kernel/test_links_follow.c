@@ -176,3 +176,24 @@ Test(links_follow, when_other_names_cannot_be_read_the_old_ones_stay)
 	cr_assert_eq(links_configure(links, config), -ENOMEM);
 	cr_assert_str_eq(wan_addresses(), "203.0.113.5");
 }
+
+Test(links_follow, a_prefix_that_is_deprecated_gives_way_to_another)
+{
+	struct lan_prefix_list list;
+
+	make_veth("lan0", "");
+	netns_run("ip addr add 2001:db8:1::1/64 dev lan0 nodad;"
+		  "ip addr add 2001:db8:2::1/64 dev lan0 nodad preferred_lft 0");
+	follow_links();
+	list = links_lan_prefixes(links);
+	cr_assert_str_eq(as_text(&list.lans[0].prefix, 1), "2001:db8:1::");
+	netns_run("ip addr change 2001:db8:1::1/64 dev lan0 preferred_lft 0;"
+		  "ip addr change 2001:db8:2::1/64 dev lan0 preferred_lft forever");
+	wait_for_change();
+	list = links_lan_prefixes(links);
+	cr_assert_str_eq(as_text(&list.lans[0].prefix, 1), "2001:db8:2::");
+	netns_run("ip -6 addr flush dev lan0 scope global");
+	wait_for_change();
+	list = links_lan_prefixes(links);
+	cr_assert_str_eq(as_text(&list.lans[0].prefix, 1), "::");
+}

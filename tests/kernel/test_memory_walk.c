@@ -169,7 +169,7 @@ static void start(void)
 	settle();
 	cr_assert(ready);
 	snprintf(path, sizeof(path), "%s/api.sock", dir);
-	cr_assert_eq(server_listen(path, geteuid(), getegid(), true, &fd, &why), 0, "%s",
+	cr_assert_eq(server_listen(path, geteuid(), getegid(), 0600, &fd, &why), 0, "%s",
 		     why.text);
 	cr_assert_eq(server_new(event, gateway, fd, getegid(), &server), 0);
 }
@@ -231,7 +231,8 @@ static bool has(uint16_t port)
 {
 	const struct endpoint external = { address_any4, port };
 
-	return table_find(gateway_table(gateway), IPPROTO_TCP, &external);
+	return table_find(gateway_table(gateway), MAPPING_FORWARD4, IPPROTO_TCP,
+			  &external);
 }
 
 #define REMOVE(port)                                                                     \

@@ -113,7 +113,7 @@ static void tear_down(void)
 	netns_run("rm -r %s", dir);
 }
 
-TestSuite(reload_walk, .init = set_up, .fini = tear_down, .timeout = 200);
+TestSuite(reload_walk, .init = set_up, .fini = tear_down, .timeout = 600);
 
 /* ------------------------------------------------------------ what is so */
 
@@ -121,7 +121,8 @@ static bool leads_to(uint8_t protocol, uint16_t port, const char *internal)
 {
 	const struct endpoint external = { address_any4, port };
 	struct endpoint to;
-	const struct mapping *m = table_find(gateway_table(gateway), protocol, &external);
+	const struct mapping *m =
+		table_find(gateway_table(gateway), MAPPING_FORWARD4, protocol, &external);
 
 	cr_assert_eq(endpoint_parse(internal, &to), 0);
 	return m && endpoint_equal(&m->internal, &to);

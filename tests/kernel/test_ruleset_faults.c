@@ -117,7 +117,7 @@ static int apply(const struct change_list *list)
 	struct plan *plan;
 	int r;
 
-	cr_assert_eq(table_stage(table, list, 1, &plan), 0);
+	cr_assert_eq(table_stage(table, list, 1, &ordinary, &plan), 0);
 	cr_assert_not(plan_refused(plan, 0));
 	r = ruleset_apply(rs, plan, sequence + 1, &why);
 	if (r == 0) {

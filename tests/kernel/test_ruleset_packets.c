@@ -5,77 +5,15 @@
  * with natd in tests/netns/.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "tests/kernel/netns.h"
+#include "tests/kernel/packets_fixture.h"
 #include "tests/kernel/ruleset_fixture.h"
+#include "tests/unit/core/make.h"
 
-#define PING	   "ping -q -c1 -W2 >/dev/null "
-#define NO_PING	   "! ping -q -c1 -W1 >/dev/null "
-#define UNTIL_PING "timeout 20 sh -c 'until ping -q -c1 -W1 $0 >/dev/null; do :; done' "
-
-static int gateway, outside, inside;
-
-static int neighbour(const char *link, const char *peer)
-{
-	int there = netns_new();
-
-	netns_run("ip link add %s type veth peer name %s netns /proc/self/fd/%d", link,
-		  peer, there);
-	netns_run("ip link set %s up", link);
-	return there;
-}
-
-static void in(int netns, const char *command)
-{
-	int back = netns_switch(netns);
-
-	netns_run("%s", command);
-	netns_switch(back);
-	close(back);
-}
-
-/* outside wan0 gateway lan0 inside. The LAN's link-local prefix comes first in the
- * routing table, which is what makes a careless spoof check drop the WAN's neighbours. */
-static void enter(void)
-{
-	fixture_enter();
-	gateway = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	cr_assert_geq(gateway, 0);
-	inside = neighbour("lan0", "eth0");
-	netns_run("ip addr add 192.168.1.1/24 dev lan0");
-	netns_run("ip addr add 2001:db8:1::1/64 dev lan0 nodad");
-	in(inside, "ip link set eth0 up; ip addr add 192.168.1.10/24 dev eth0;"
-		   "ip addr add 2001:db8:1::10/64 dev eth0 nodad;"
-		   "ip route add default via 192.168.1.1;"
-		   "ip route add default via 2001:db8:1::1");
-	outside = neighbour("wan0", "eth0");
-	netns_run("ip addr add 203.0.113.5/24 dev wan0");
-	netns_run("ip addr add 2001:db8:f::5/64 dev wan0 nodad");
-	netns_run("ip link set wan0 address 02:00:00:00:00:05; "
-		  "ip addr add fe80::5/64 dev wan0 nodad");
-	in(outside, "ip link set eth0 up; ip addr add 203.0.113.9/24 dev eth0;"
-		    "ip addr add 2001:db8:f::9/64 dev eth0 nodad;"
-		    "ip addr add fe80::9/64 dev eth0 nodad;"
-		    "ip route add 192.168.1.0/24 via 203.0.113.5;"
-		    "ip route add 2001:db8:1::/64 via 2001:db8:f::5");
-	netns_run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 "
-		  "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.wan0.rp_filter=0");
-	/* A new link takes its time until neighbours are found over it. */
-	in(inside, UNTIL_PING "2001:db8:1::1");
-	in(outside, UNTIL_PING "2001:db8:f::5");
-	netns_run(UNTIL_PING "2001:db8:1::10");
-	netns_run(UNTIL_PING "2001:db8:f::9");
-	netns_run("conntrack -F 2>/dev/null");
-}
-
-TestSuite(ruleset_packets, .init = enter, .fini = fixture_leave);
+TestSuite(ruleset_packets, .init = packets_enter, .fini = fixture_leave);
 
 static struct ruleset_figures figures(void)
 {
@@ -135,82 +73,6 @@ Test(ruleset_packets, queries_of_icmp_live_a_minute)
 }
 
 /* ---------------------------------------------------------------- datagrams */
-
-static struct sockaddr_in6 at(const char *text)
-{
-	struct sockaddr_in6 a = { .sin6_family = AF_INET6 };
-	struct endpoint e;
-
-	cr_assert_eq(endpoint_parse(text, &e), 0, "%s", text);
-	a.sin6_addr = e.addr;
-	a.sin6_port = htons(e.port);
-	return a;
-}
-
-/* A UDP socket of that network, for both families, bound to a port. */
-static int udp(int netns, uint16_t port)
-{
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	int back = netns_switch(netns);
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), no = 0;
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)), 0);
-	cr_assert_eq(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
-	netns_switch(back);
-	close(back);
-	return fd;
-}
-
-static void say(int fd, const char *to)
-{
-	struct sockaddr_in6 a = at(to);
-
-	cr_assert_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)), 1, "%s: %s",
-		     to, strerror(errno));
-}
-
-static bool hears(int fd, int milliseconds, struct endpoint *from)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct sockaddr_in6 a;
-	socklen_t len = sizeof(a);
-	char c;
-
-	if (poll(&p, 1, milliseconds) != 1)
-		return false;
-	cr_assert_eq(recvfrom(fd, &c, 1, 0, (struct sockaddr *)&a, &len), 1);
-	from->addr = a.sin6_addr;
-	from->port = ntohs(a.sin6_port);
-	return true;
-}
-
-static void assert_heard_from(int fd, const char *who)
-{
-	struct endpoint from;
-	char text[ENDPOINT_STRLEN];
-
-	cr_assert(hears(fd, 2000, &from), "nothing from %s", who);
-	cr_assert_str_eq(endpoint_format(&from, text), who);
-}
-
-static void assert_silent(int fd)
-{
-	struct endpoint from;
-	char text[ENDPOINT_STRLEN];
-
-	if (hears(fd, 300, &from))
-		cr_assert_fail("heard %s", endpoint_format(&from, text));
-}
-
-/* @client dials @external, @server answers */
-static void assert_talk(int client, int server, const char *external, const char *seen)
-{
-	say(client, external);
-	assert_heard_from(server, seen);
-	say(server, seen);
-	assert_heard_from(client, external);
-}
 
 static void serve_mappings(void)
 {
@@ -275,7 +137,7 @@ Test(ruleset_packets, the_gateway_itself_gets_what_the_world_gets)
 Test(ruleset_packets, ipv6_is_routed_and_masqueraded_only_when_asked_for)
 {
 	int client = udp(inside, 4000), server = udp(outside, 7);
-	struct prefix lan = { at("[2001:db8:1::]:1").sin6_addr, 64 };
+	struct prefix lan = { packets_at("[2001:db8:1::]:1").sin6_addr, 64 };
 	struct ruleset_fault why;
 
 	fixture_sync();
@@ -319,10 +181,54 @@ Test(ruleset_packets, a_connection_that_was_ended_is_not_made_again_from_inside)
 	assert_heard_from(web, "203.0.113.9:4000");
 }
 
-static void count(void *userdata, uint8_t protocol, const struct endpoint *external,
-		  uint64_t packets)
+/* As natd does it: apply, then lift. */
+static void change_and_lift(const char *lines)
 {
-	*(uint64_t *)userdata += packets;
+	struct change_list list = make_list(lines);
+	struct ruleset_fault why;
+	struct plan *plan;
+
+	cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
+	cr_assert_not(plan_refused(plan, 0));
+	cr_assert_eq(ruleset_apply(rs, plan, ++sequence, &why), 0, "%s", why.text);
+	cr_assert_eq(ruleset_lift(rs, plan, &why), 0, "%s", why.text);
+	table_commit(table, plan);
+	plan_free(plan);
+	change_list_done(&list);
+}
+
+/* A telephone whose mapping was switched off and on registers again. */
+Test(ruleset_packets, a_mapping_that_comes_back_lets_its_host_send)
+{
+	int client = udp(outside, 4000), web = udp(inside, 80), dns = udp(inside, 53),
+	    phone = udp(inside, 5062);
+
+	serve_mappings();
+	change_and_lift("+udp 5060-5064 192.168.1.10:5060");
+	end("192.168.1.10:80", "203.0.113.9:4000");
+	end("192.168.1.10:5062", "203.0.113.9:4000");
+	end("[2001:db8:1::10]:53", "[2001:db8:f::9]:4000");
+	change_and_lift("-udp 5060");
+	change_and_lift("+udp 5070 192.168.1.10:5063\n+udp 90 192.168.1.11:80\n"
+			"+tcp 80 192.168.1.10:80\n~udp 53: name=dns");
+	say(web, "203.0.113.9:4000");
+	say(phone, "203.0.113.9:4000");
+	say(dns, "[2001:db8:f::9]:4000");
+	assert_silent(client);
+	change_and_lift("~udp 53: off\n+udp 5060-5064 192.168.1.10:5060");
+	change_and_lift("~udp 53: on");
+	say(phone, "203.0.113.9:4000");
+	assert_heard_from(client, "203.0.113.5:5062");
+	say(dns, "[2001:db8:f::9]:4000");
+	assert_heard_from(client, "[2001:db8:1::10]:53");
+	say(web, "203.0.113.9:4000");
+	assert_silent(client);
+	netns_run("nft list set inet natd ended4 | grep -q 'udp . 192.168.1.10 . 80 '");
+}
+
+static void count(void *userdata, const struct ruleset_slot *slot)
+{
+	*(uint64_t *)userdata += slot->packets;
 }
 
 Test(ruleset_packets, elements_count_connections)

@@ -179,15 +179,14 @@ struct counted {
 	uint64_t packets;
 };
 
-static void count(void *userdata, uint8_t protocol, const struct endpoint *external,
-		  uint64_t packets)
+static void count(void *userdata, const struct ruleset_slot *slot)
 {
 	struct counted *c = userdata;
 
-	if (protocol != IPPROTO_TCP || external->port != 8080)
+	if (slot->protocol != IPPROTO_TCP || slot->external.port != 8080)
 		return;
 	c->times++;
-	c->packets = packets;
+	c->packets = slot->packets;
 }
 
 TEST_IN_BOTH(ruleset_sync, counters_go_on_under_a_new_process)
@@ -204,196 +203,6 @@ TEST_IN_BOTH(ruleset_sync, counters_go_on_under_a_new_process)
 	cr_assert_eq(ruleset_counters(rs, count, &c), 0);
 	cr_assert_eq(c.times, 1);
 	cr_assert_eq(c.packets, 41);
-}
-
-/* ---------------------------------------------------------------- mending */
-
-/* What somebody did while nobody watched, and what has to be done about it. To an orphan
- * of the owned protection the kernel allows a little less. */
-static const struct damage {
-	const char *command;
-	size_t added, removed, other;
-	bool rewritten;
-	bool watched_only;
-} damages[] = {
-	{ "nft flush chain inet natd forward_wan", .rewritten = true },
-	{ "nft delete rule inet natd forward handle "
-	  "$(nft -a list chain inet natd forward | sed -n 's/.*seen-reply.*handle //p')",
-	  .rewritten = true },
-	{ "nft insert rule inet natd forward_wan accept", .rewritten = true },
-	{ "nft insert rule inet natd forward_wan iifname { a, b } accept",
-	  .rewritten = true },
-	{ "nft 'add chain inet natd mine; add rule inet natd mine drop; "
-	  "add rule inet natd forward jump mine'",
-	  .rewritten = true },
-	{ "nft 'add chain inet natd base { type filter hook input priority 3; policy drop; }'",
-	  .rewritten = true },
-	{ "nft 'add chain inet natd forward { policy drop; }'", .rewritten = true },
-	{ "nft add counter inet natd mine", .rewritten = true },
-	{ "nft 'add set inet natd mine { type ipv4_addr; }'", .rewritten = true },
-	{ "nft 'add chain inet natd mine; "
-	  "add map inet natd jumps { type mark : verdict; }; "
-	  "add element inet natd jumps { 1 : jump mine }; "
-	  "add rule inet natd forward meta mark vmap @jumps'",
-	  .rewritten = true },
-	{ "nft 'flush chain inet natd forward; flush chain inet natd forward_wan; "
-	  "delete counter inet natd refused'",
-	  .rewritten = true },
-	{ "nft 'flush chain inet natd from_wan; flush chain inet natd to_wan; "
-	  "flush chain inet natd hairpin; delete ct timeout inet natd natd_udp; "
-	  "add ct timeout inet natd natd_udp "
-	  "{ protocol udp; l3proto ip; policy = { unreplied : 1, replied : 2 }; }'",
-	  .rewritten = true },
-	{ "nft 'flush chain inet natd dnat4; delete map inet natd forward4'", .added = 2,
-	  .rewritten = true },
-	{ "nft 'flush chain inet natd dnat4; delete map inet natd forward4; "
-	  "add map inet natd forward4 { type inet_service : ipv4_addr; }; "
-	  "add element inet natd forward4 { 7 : 1.2.3.4 }'",
-	  .added = 2, .rewritten = true },
-	{ "nft 'flush chain inet natd dnat4; delete map inet natd forward4; "
-	  "add map inet natd forward4 { type inet_proto . inet_service : "
-	  "ipv4_addr . inet_service; size 4096; counter; flags timeout; }'",
-	  .added = 2, .rewritten = true },
-	{ "nft add element inet natd forward4 '{ tcp . 99 : 192.168.1.99 . 9 }'",
-	  .removed = 1 },
-	{ "nft add element inet natd forward4 '{ sctp . 80 : 192.168.1.10 . 80 }'",
-	  .removed = 1 },
-	{ "nft add element inet natd forward4 '{ * : 192.168.1.10 . 80 }'",
-	  .removed = 1 },
-	{ "nft delete element inet natd forward4 '{ tcp . 8080 }'", .added = 1 },
-	{ "nft flush map inet natd forward4", .added = 2 },
-	{ "nft 'delete element inet natd forward4 { tcp . 8080 }; "
-	  "add element inet natd forward4 { tcp . 8080 : 192.168.1.66 . 80 }'",
-	  .added = 1, .removed = 1 },
-	{ "nft 'delete element inet natd forward6 { tcp . 8443 }; "
-	  "add element inet natd forward6 { tcp . 8443 : fd00::66 . 443 }'",
-	  .added = 1, .removed = 1 },
-	{ "nft add element inet natd pinhole6 '{ 2001:db8:1::66 . udp . 53 }'",
-	  .removed = 1 },
-	{ "nft flush set inet natd pinhole6", .added = 1 },
-	{ "nft add element inet natd wan_addr4 '{ 192.0.2.1 }'", .other = 1 },
-	{ "nft flush set inet natd wan_addr6", .other = 1 },
-	{ "nft 'flush set inet natd lan_if; add element inet natd lan_if { eth7 }'",
-	  .other = 2 },
-	{ "nft flush set inet natd lan_fib", .other = 1 },
-	{ "nft add element inet natd masquerade6 '{ 2001:db8:1::/64 }'", .other = 3 },
-	{ "nft flush set inet natd sequence", .other = 1 },
-	{ "nft add table inet natd '{ flags dormant; }'", .rewritten = true,
-	  .watched_only = true },
-};
-
-static void mend(const struct damage *d)
-{
-	const char *list =
-		"nft -s list table inet natd | sed 's/natd {.*/natd {/' | sort";
-	char *before = fixture_listing(list), *after;
-	struct ruleset_report report;
-
-	fixture_while_away(d->command);
-	report = fixture_sync();
-	cr_assert_eq(report.rewritten, d->rewritten, "%s", d->command);
-	cr_assert_not(report.created || report.replaced, "%s", d->command);
-	cr_assert_eq(report.added, d->added, "%zu: %s", report.added, d->command);
-	cr_assert_eq(report.removed, d->removed, "%zu: %s", report.removed, d->command);
-	cr_assert_eq(report.other, d->other, "%zu: %s", report.other, d->command);
-	report = fixture_sync();
-	assert_unchanged(&report);
-	after = fixture_listing(list);
-	cr_assert_str_eq(before, after, "%s", d->command);
-	free(before);
-	free(after);
-}
-
-/* What was deleted and made again stands elsewhere in the listing, which is sorted for
- * that. */
-TEST_IN_BOTH(ruleset_sync, whatever_somebody_did_is_mended)
-{
-	fixture_load(mappings);
-	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
-		if (damages[i].watched_only && options.protection == PROTECTION_OWNED)
-			continue;
-		ruleset_delete(rs);
-		fixture_sync();
-		mend(&damages[i]);
-	}
-}
-
-TEST_IN_BOTH(ruleset_sync, a_table_that_is_gone_is_made_again)
-{
-	struct ruleset_report report;
-
-	fixture_load(mappings);
-	fixture_sync();
-	fixture_while_away("nft flush ruleset");
-	report = fixture_sync();
-	cr_assert(report.created);
-	cr_assert_eq(report.added, 4);
-}
-
-Test(ruleset_sync, a_flush_under_our_eyes_is_mended_when_watched)
-{
-	options.protection = PROTECTION_WATCHED;
-	fixture_load(mappings);
-	fixture_sync();
-	netns_run("nft flush ruleset");
-	cr_assert(fixture_sync().created);
-}
-
-Test(ruleset_sync, a_flush_under_our_eyes_does_nothing_when_owned)
-{
-	struct ruleset_report report;
-
-	fixture_protection(PROTECTION_OWNED);
-	fixture_load(mappings);
-	fixture_sync();
-	netns_run("nft flush ruleset");
-	report = fixture_sync();
-	assert_unchanged(&report);
-}
-
-struct extras {
-	unsigned n;
-	uint8_t protocol;
-	struct endpoint external;
-};
-
-static void note_extra(void *userdata, uint8_t protocol, const struct endpoint *external)
-{
-	struct extras *e = userdata;
-
-	e->n++;
-	e->protocol = protocol;
-	e->external = *external;
-}
-
-/* What an element led astray has to be ended, so its owner is told. */
-TEST_IN_BOTH(ruleset_sync, elements_that_led_astray_are_named)
-{
-	struct ruleset_report report;
-	struct extras e = { 0 };
-
-	fixture_load(mappings);
-	fixture_sync();
-	fixture_while_away(
-		"nft 'delete element inet natd forward4 { tcp . 8080 }; "
-		"add element inet natd forward4 { tcp . 8080 : 192.168.1.9 . 80 }'");
-	cr_assert_eq(ruleset_sync(rs, &options, &addresses, table, sequence, note_extra,
-				  &e, &report, NULL),
-		     0);
-	cr_assert_eq(e.n, 1);
-	cr_assert_eq(e.protocol, IPPROTO_TCP);
-	cr_assert_eq(e.external.port, 8080);
-	cr_assert(address_equal(&e.external.addr, &address_any4));
-
-	fixture_while_away(
-		"nft add element inet natd pinhole6 '{ 2001:db8:1::6 . udp . 53 }'");
-	cr_assert_eq(ruleset_sync(rs, &options, &addresses, table, sequence, note_extra,
-				  &e, &report, NULL),
-		     0);
-	cr_assert_eq(e.n, 2);
-	cr_assert_eq(e.protocol, IPPROTO_UDP);
-	cr_assert_eq(e.external.addr.s6_addr[15], 6);
-	cr_assert_eq(e.external.port, 53);
 }
 
 /* ---------------------------------------------------------------- options */

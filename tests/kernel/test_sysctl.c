@@ -174,6 +174,32 @@ Test(sysctl, a_wan_without_ipv6_is_no_error)
 	cr_assert_eq(value(forwarding6), 1);
 }
 
+/* ---------------------------------------------------------------- accounting */
+
+static const char accounting[] = "net/netfilter/nf_conntrack_acct";
+static const char ct_events[] = "net/netfilter/nf_conntrack_events";
+static const char timestamp[] = "net/netfilter/nf_conntrack_timestamp";
+
+Test(sysctl, what_counts_bytes_is_switched_on)
+{
+	write_value(accounting, 0);
+	write_value(ct_events, 0);
+	write_value(timestamp, 0);
+	cr_assert_eq(sysctl_accounting(&why), 0, "%s", why.text);
+	cr_assert_eq(value(accounting), 1);
+	cr_assert_eq(value(ct_events), 1);
+	cr_assert_eq(value(timestamp), 1);
+}
+
+Test(sysctl, a_connection_tracker_that_tells_whoever_listens_is_left_so)
+{
+	if (netns_try("echo 2 > /proc/sys/%s", ct_events))
+		cr_skip_test("this kernel has no such value");
+	cr_assert_eq(sysctl_accounting(&why), 0, "%s", why.text);
+	cr_assert_eq(value(ct_events), 2);
+	cr_assert_eq(value(accounting), 1);
+}
+
 /* ----------------------------------------------- a WAN with router advertisements */
 
 /* One advertisement out of wan0-p: default route, and a prefix for addresses. */
@@ -314,6 +340,23 @@ Test(sysctl, what_is_right_already_is_not_written)
 	read_links();
 	make_readonly();
 	cr_assert_eq(sysctl_forwarding(links, &why), 0, "%s", why.text);
+}
+
+Test(sysctl, accounting_that_cannot_be_switched_on_is_named_with_the_cure)
+{
+	static const char *const names[] = { accounting, ct_events, timestamp };
+
+	make_readonly();
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		netns_run("mount -o remount,rw,bind /proc/sys");
+		for (size_t j = 0; j < ARRAY_SIZE(names); j++)
+			write_value(names[j], j != i);
+		netns_run("mount -o remount,ro,bind /proc/sys");
+		cr_assert_eq(sysctl_accounting(&why), -EROFS);
+		cr_assert(strstr(why.text, names[i]), "%s", why.text);
+	}
+	netns_run("mount -t tmpfs none /proc/sys/net/netfilter");
+	cr_assert_eq(sysctl_accounting(&why), -ENOENT);
 }
 
 Test(sysctl, without_the_right_it_is_said)

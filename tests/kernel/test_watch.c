@@ -309,6 +309,7 @@ static void load_many(size_t n)
 		};
 
 		cr_assert_eq(address_parse("192.168.1.10", &m.internal.addr), 0);
+		mapping_resolve(&m);
 		cr_assert_eq(table_load(table, &m), 0);
 	}
 }

@@ -41,6 +41,25 @@ Test(grammar, declares_options)
 	cr_expect_not(grammar_option("", "-q", &o));
 }
 
+Test(grammar, options_may_repeat_or_lack_their_value)
+{
+	static const char usage[] = "NAME [--from PREFIX]... [--wait[=SECONDS]] [--all]";
+	struct grammar_option o;
+	size_t min, max;
+
+	cr_assert(grammar_option(usage, "--from", &o));
+	cr_expect_str_eq(o.value, "PREFIX");
+	cr_expect(o.repeats && !o.may_lack);
+	cr_assert(grammar_option(usage, "--wait", &o));
+	cr_expect_str_eq(o.name, "--wait");
+	cr_expect_str_eq(o.value, "SECONDS");
+	cr_expect(!o.repeats && o.may_lack);
+	cr_assert(grammar_option(usage, "--all", &o));
+	cr_expect(!o.value[0] && !o.repeats && !o.may_lack);
+	grammar_operands(usage, &min, &max);
+	cr_expect(min == 1 && max == 1);
+}
+
 Test(grammar, counts_operands)
 {
 	static const struct {
@@ -211,6 +230,25 @@ Test(args, a_value_may_be_empty_or_begin_with_a_dash)
 	cr_expect_str_eq(args_option(&args, "--name"), "");
 	cr_expect_str_eq(args_option(&args, "--to"), "--json");
 	cr_expect_not(args_has(&args, "--json"));
+	args_done(&args);
+}
+
+Test(args, an_option_may_come_several_times_and_a_value_be_left_out)
+{
+	struct args args;
+
+	cr_assert_eq(parse(&args, "add", "--from", "a", "tcp", "--from=b"), 0);
+	cr_expect_str_eq(args_option_at(&args, "--from", 0), "a");
+	cr_expect_str_eq(args_option_at(&args, "--from", 1), "b");
+	cr_expect_null(args_option_at(&args, "--from", 2));
+	args_done(&args);
+
+	cr_assert_eq(parse(&args, "lookup", "--wait", "web"), 0);
+	cr_expect_str_eq(args_option(&args, "--wait"), "");
+	cr_expect_eq(args.n_operands, 1);
+	args_done(&args);
+	cr_assert_eq(parse(&args, "lookup", "--wait=30", "web"), 0);
+	cr_expect_str_eq(args_option(&args, "--wait"), "30");
 	args_done(&args);
 }
 

@@ -25,6 +25,35 @@ void *__wrap_dlopen(const char *name, int flags)
 	return missing ? NULL : __real_dlopen(name, flags);
 }
 
+Test(columns, what_holds_nothing_is_left_out)
+{
+	static const struct column some[] = {
+		{ .name = "A" },
+		{ .name = "B", .sparse = true },
+		{ .name = "C", .sparse = true },
+		{ .name = "D", .hidden = true },
+		{ .name = "E", .sparse = true },
+	};
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	struct columns *table;
+
+	cr_assert_eq(columns_new(some, ARRAY_SIZE(some), &table), 0);
+	cr_assert_eq(columns_add(table, (const char *const[]){ "", "-", "", "d", "" }),
+		     0);
+	cr_assert_eq(columns_add(table, (const char *const[]){ "a", "", "c", "d", "-" }),
+		     0);
+	for (int i = 0; i < 2; i++) {
+		missing = i;
+		cr_assert_eq(columns_print(table, out), 0);
+	}
+	fclose(out);
+	cr_expect_str_eq(text, "A C\n  \na c\nA C\n  \na c\n");
+	free(text);
+	columns_free(table);
+}
+
 static struct columns *make(void)
 {
 	struct columns *table;

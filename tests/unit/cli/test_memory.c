@@ -18,6 +18,8 @@
 #include "cli/client.h"
 #include "cli/columns.h"
 #include "cli/hooks.h"
+#include "cli/select.h"
+#include "cli/verb.h"
 #include "cli/words.h"
 #include "core/api.h"
 
@@ -129,6 +131,25 @@ static int fill_blocked(void)
 Test(memory, blocked)
 {
 	until_it_succeeds(fill_blocked);
+}
+
+static int read_selection(void)
+{
+	static const char *const words[] = { "tcp,udp", "80" };
+	const struct args args = { .verb = &verb_remove,
+				   .operands = (const char **)words,
+				   .n_operands = ARRAY_SIZE(words) };
+	struct selection selection = { 0 };
+	int r = select_read(&args, 0, &selection, &why);
+
+	cr_expect_eq(selection.n, r == 0 ? 2 : 0);
+	selection_done(&selection);
+	return r;
+}
+
+Test(memory, select)
+{
+	until_it_succeeds(read_selection);
 }
 
 static int print_table(void)

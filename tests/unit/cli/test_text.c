@@ -101,6 +101,27 @@ Test(text, moments_are_local_and_relative)
 	cr_expect_str_eq(text_moment(UINT64_MAX / 4, 0, buf), "?", "no such year");
 }
 
+Test(text, bytes_are_in_the_largest_unit)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} counts[] = {
+		{ 0, "0" },
+		{ 1023, "1023" },
+		{ 1024, "1.0K" },
+		{ 1300, "1.2K" },
+		{ 1024 * 1024 - 1, "1023.9K" },
+		{ 1024 * 1024, "1.0M" },
+		{ UINT64_C(5) << 30, "5.0G" },
+		{ UINT64_MAX, "15.9E" },
+	};
+	char buf[TEXT_BYTES_STRLEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		cr_expect_str_eq(text_bytes(counts[i].n, buf), counts[i].text);
+}
+
 Test(text, is_quoted_for_a_url)
 {
 	char buf[32];

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/services.h"
 #include "cli/values.h"
 #include "core/cleanup.h"
 
@@ -15,60 +16,122 @@ static void expect_said(const char *start)
 		     "wanted \"%s\", got \"%s\"", start, why.text);
 }
 
-Test(values, ports_are_numbers_from_1_to_65535)
+Test(values, ports_are_numbers_ranges_services_or_chosen)
+{
+	static const struct {
+		const char *text;
+		uint8_t protocols;
+		struct port_range ports;
+	} right[] = {
+		{ "1", PROTOCOL_BIT_TCP, { 1, 1 } },
+		{ "65535", 0, { 65535, 65535 } },
+		{ "9000-9003", PROTOCOL_BIT_UDP, { 9000, 9003 } },
+		{ "1-65535", PROTOCOL_BIT_UDP, { 1, 65535 } },
+		{ "auto", PROTOCOL_BIT_UDP, { 0, 0 } },
+		{ "0", PROTOCOL_BIT_UDP, { 0, 0 } },
+		{ "000", PROTOCOL_BIT_UDP, { 0, 0 } },
+		{ "https", PROTOCOL_BIT_TCP, { 443, 443 } },
+		{ "https", 0, { 443, 443 } },
+		{ "domain", PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP, { 53, 53 } },
+		{ "tftp", PROTOCOL_BIT_UDPLITE, { 69, 69 } },
+	};
+	struct port_range ports;
+
+	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
+		cr_assert_eq(value_ports(right[i].text, right[i].protocols, &ports, &why),
+			     0, "%s: %s", right[i].text, why.text);
+		cr_expect_eq(ports.first, right[i].ports.first);
+		cr_expect_eq(ports.last, right[i].ports.last);
+	}
+}
+
+Test(values, what_is_no_port_is_named)
 {
 	static const struct {
 		const char *text, *said;
 	} wrong[] = {
-		{ "0", "port 0: automatic ports are not available in this version." },
-		{ "000", "port 0: automatic ports are not available in this version." },
-		{ "65536", "65536 is no port." },
+		{ "65536", "65536 is no port. Give a number from 1 to 65535." },
 		{ "4294967297", "4294967297 is no port." },
-		{ "https", "https is not a port number." },
 		{ "80x", "80x is not a port number." },
 		{ "-80", "-80 is not a port number." },
 		{ "+80", "+80 is not a port number." },
 		{ " 80", " 80 is not a port number." },
 		{ "0x50", "0x50 is not a port number." },
-		{ "", "\"\" is not a port number." },
-		{ "80-90", "80-90: ranges of ports are not available in this version." },
+		{ "", "\"\" is not a port number. Give a number from 1 to 65535." },
 		{ "80-", "80- is not a port number." },
+		{ "90-80", "90-80 runs backwards. Write 80-90." },
+		{ "0-80", "0-80 is no range of ports" },
+		{ "80-65536", "80-65536 is no range of ports" },
+		{ "frob", "frob is no service of tcp" },
+		{ "tftp", "tftp is no service of tcp" },
+		{ "automatic", "automatic is no service of tcp" },
 	};
+	struct port_range ports = { 7, 8 };
 	uint16_t port = 7;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		cr_expect_eq(value_port(wrong[i].text, &port, &why), -EINVAL);
+		cr_expect_eq(value_ports(wrong[i].text, PROTOCOL_BIT_TCP, &ports, &why),
+			     -EINVAL, "%s", wrong[i].text);
 		expect_said(wrong[i].said);
-		cr_expect_not_null(strstr(why.text, "Give a number from 1 to 65535."));
 	}
+	cr_expect_eq(value_ports("frob", 0, &ports, &why), -EINVAL);
+	expect_said("frob is no service that");
+	cr_expect(ports.first == 7 && ports.last == 8, "touched on failure");
+
+	cr_expect_eq(value_port("80-90", 0, &port, &why), -EINVAL);
+	expect_said("80-90 is a range; one port of it is enough: 80.");
+	cr_expect_eq(value_port("auto", 0, &port, &why), -EINVAL);
+	expect_said("auto is no port that is meant here.");
 	cr_expect_eq(port, 7, "touched on failure");
-	cr_expect_eq(value_port("1", &port, &why), 0);
-	cr_expect_eq(value_port("65535", &port, &why), 0);
-	cr_expect_eq(port, 65535);
+	cr_expect_eq(value_port("https", 0, &port, &why), 0);
+	cr_expect_eq(port, 443);
 }
 
-Test(values, targets_have_a_port_or_not)
+Test(values, services_are_named)
+{
+	uint16_t port = 7;
+
+	cr_expect_str_eq(services_name(IPPROTO_TCP, 443), "https");
+	cr_expect_str_eq(services_name(IPPROTO_UDPLITE, 69), "tftp");
+	cr_expect_str_eq(services_name(IPPROTO_TCP, 69), "");
+	cr_expect_str_eq(services_name(IPPROTO_TCP, 1), "tcpmux");
+	cr_expect_eq(services_port("frob", IPPROTO_TCP, &port), -ENOENT);
+	cr_expect_eq(port, 7, "touched on failure");
+}
+
+Test(values, targets_have_ports_or_not)
 {
 	static const struct {
 		const char *text, *addr;
-		uint16_t port;
+		struct port_range ports;
+		bool suffix;
+		const char *lan;
 	} right[] = {
-		{ "192.168.1.10:80", "192.168.1.10", 80 },
-		{ "192.168.1.10", "192.168.1.10", 0 },
-		{ "[2001:db8::10]:443", "2001:db8::10", 443 },
-		{ "[2001:db8::10]", "2001:db8::10", 0 },
-		{ "2001:db8::10", "2001:db8::10", 0 },
-		{ "2001:db8::10:443", "2001:db8::10:443", 0 },
+		{ "192.168.1.10:80", "192.168.1.10", { 80, 80 }, false, "" },
+		{ "192.168.1.10", "192.168.1.10", { 0, 0 }, false, "" },
+		{ "192.168.1.10:http", "192.168.1.10", { 80, 80 }, false, "" },
+		{ "192.168.1.10:80-90", "192.168.1.10", { 80, 90 }, false, "" },
+		{ "[2001:db8::10]:443", "2001:db8::10", { 443, 443 }, false, "" },
+		{ "[2001:db8::10]:https", "2001:db8::10", { 443, 443 }, false, "" },
+		{ "[2001:db8::10]", "2001:db8::10", { 0, 0 }, false, "" },
+		{ "2001:db8::10", "2001:db8::10", { 0, 0 }, false, "" },
+		{ "2001:db8::10:443", "2001:db8::10:443", { 0, 0 }, false, "" },
+		{ "::10", "::10", { 0, 0 }, true, "" },
+		{ "::10%lan0", "::10", { 0, 0 }, true, "lan0" },
+		{ "[::10%lan0]:443-444", "::10", { 443, 444 }, true, "lan0" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
 		char addr[INET6_ADDRSTRLEN];
-		struct endpoint e;
+		struct target t;
 
-		cr_assert_eq(value_target(right[i].text, &e, &why), 0, "%s",
-			     right[i].text);
-		cr_expect_str_eq(address_format(&e.addr, addr), right[i].addr);
-		cr_expect_eq(e.port, right[i].port);
+		cr_assert_eq(value_host(right[i].text, PROTOCOL_BIT_TCP, &t, &why), 0,
+			     "%s: %s", right[i].text, why.text);
+		cr_expect_str_eq(address_format(&t.addr, addr), right[i].addr);
+		cr_expect_eq(t.ports.first, right[i].ports.first);
+		cr_expect_eq(t.ports.last, right[i].ports.last);
+		cr_expect_eq(t.suffix, right[i].suffix, "%s", right[i].text);
+		cr_expect_str_eq(t.lan, right[i].lan);
 	}
 }
 
@@ -87,21 +150,75 @@ Test(values, what_is_no_target_is_named)
 		"[2001:db8::10]x:443",
 		"2001:db8::10]:443",
 		"[]:80",
-		"fe80::1%eth0",
 		"192.168.1.0/24",
 		"2001:0db8:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001",
 	};
-	struct endpoint e;
+	struct target t;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		cr_expect_eq(value_target(wrong[i], &e, &why), -EINVAL, "%s", wrong[i]);
+		cr_expect_eq(value_target(wrong[i], 0, &t, &why), -EINVAL, "%s",
+			     wrong[i]);
 		cr_expect_not_null(
-			strstr(why.text, "is no address. Write 192.168.1.10:80"));
+			strstr(why.text, "is no address. Write 192.168.1.10:80"), "%s",
+			why.text);
 	}
-	cr_expect_eq(value_target("192.168.1.10:http", &e, &why), -EINVAL);
-	expect_said("http is not a port number.");
-	cr_expect_eq(value_target("[2001:db8::10]:", &e, &why), -EINVAL);
+	cr_expect_eq(value_target("192.168.1.10:frob", 0, &t, &why), -EINVAL);
+	expect_said("frob is no service that");
+	cr_expect_eq(value_target("[2001:db8::10]:", 0, &t, &why), -EINVAL);
 	expect_said("\"\" is not a port number.");
+	cr_expect_eq(value_target("10.0.0.1:auto", 0, &t, &why), -EINVAL);
+	expect_said("10.0.0.1:auto: the port inside cannot be chosen.");
+	cr_expect_eq(value_target("fe80::1%eth0", 0, &t, &why), -EINVAL);
+	expect_said("fe80::1%eth0: a LAN is named with a host suffix alone");
+}
+
+Test(values, leases_are_lengths_of_time)
+{
+	uint32_t seconds = 7;
+
+	cr_expect_eq(value_lease("", &seconds, &why), -EINVAL);
+	expect_said("--lease \"\": that is no length of time.");
+	cr_expect_eq(value_lease("1y", &seconds, &why), -EINVAL);
+	cr_expect_eq(value_lease("315360001", &seconds, &why), -EINVAL);
+	expect_said("--lease 315360001: a lease is of at most 3650d (10 years).");
+	cr_expect_eq(value_lease("99999999999w", &seconds, &why), -EINVAL);
+	expect_said("--lease 99999999999w: a lease is of at most");
+	cr_expect_eq(seconds, 7, "touched on failure");
+	cr_expect_eq(value_lease("3650d", &seconds, &why), 0);
+	cr_expect_eq(seconds, MAPPING_LIFETIME_MAX);
+	cr_expect_eq(value_lease("0", &seconds, &why), 0);
+	cr_expect_eq(seconds, 0);
+}
+
+Test(values, prefixes_have_no_host_bits)
+{
+	static const struct {
+		const char *text, *said;
+	} wrong[] = {
+		{ "198.51.100.7/24",
+		  "--from 198.51.100.7/24: the address has bits behind its first 24. Write "
+		  "198.51.100.0/24 for" },
+		{ "255.255.255.255/1", "--from 255.255.255.255/1: the address has bits "
+				       "behind its first 1. Write 128.0.0.0/1 for" },
+		{ "10.0.0.1/0",
+		  "--from 10.0.0.1/0: the address has bits behind its first "
+		  "0. Write 0.0.0.0/0 for" },
+		{ "2001:db8::1/32", "--from 2001:db8::1/32: the address has bits behind "
+				    "its first 32. Write 2001:db8::/32 for" },
+		{ "10.0.0.0/33",
+		  "--from 10.0.0.0/33: the length of a prefix is at most" },
+		{ "10.0.0", "--from 10.0.0: that is no prefix." },
+		{ "", "--from \"\": that is no prefix." },
+	};
+	struct prefix prefix;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		cr_expect_eq(value_prefix("--from", wrong[i].text, &prefix, &why),
+			     -EINVAL);
+		expect_said(wrong[i].said);
+	}
+	cr_expect_eq(value_prefix("--from", "10.0.0.1", &prefix, &why), 0);
+	cr_expect_eq(prefix.len, 128);
 }
 
 Test(values, hosts_can_be_sent_to)
@@ -115,14 +232,21 @@ Test(values, hosts_can_be_sent_to)
 		{ "::", ":: is the unspecified address. " },
 		{ "255.255.255.255", "255.255.255.255 is a broadcast address. " },
 	};
-	struct endpoint e;
+	struct in6_addr addr;
+	struct target t;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		cr_expect_eq(value_host(wrong[i].text, &e, &why), -EINVAL);
+		cr_expect_eq(value_host(wrong[i].text, 0, &t, &why), -EINVAL);
 		expect_said(wrong[i].said);
 	}
-	cr_expect_eq(value_host("lan1", &e, &why), -EINVAL);
-	cr_expect_eq(value_host("10.0.0.1", &e, &why), 0);
+	cr_expect_eq(value_host("lan1", 0, &t, &why), -EINVAL);
+	cr_expect_eq(value_host("10.0.0.1", 0, &t, &why), 0);
+
+	cr_expect_eq(value_external("127.0.0.1", &addr, &why), -EINVAL);
+	expect_said("--at 127.0.0.1: that is a loopback address.");
+	cr_expect_eq(value_external("", &addr, &why), -EINVAL);
+	expect_said("--at \"\": that is no address.");
+	cr_expect_eq(value_external("203.0.113.7", &addr, &why), 0);
 }
 
 Test(values, protocols_names_ids_and_seconds)
@@ -134,11 +258,15 @@ Test(values, protocols_names_ids_and_seconds)
 	cr_expect_eq(value_protocols("udp,tcp", &bits, &why), 0);
 	cr_expect_eq(bits, PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP);
 	cr_expect_eq(value_protocols("", &bits, &why), -EINVAL);
-	expect_said("\"\" is no protocol that is forwarded. Use tcp, udp or tcp,udp.");
+	expect_said(
+		"\"\" is no protocol that is forwarded. Use tcp, udp, sctp, udplite, or");
 
 	cr_expect_eq(value_name("web", &why), 0);
 	cr_expect_eq(value_name("7web", &why), -EINVAL);
 	expect_said("\"7web\" cannot be a name: ");
+
+	cr_expect_eq(value_comment("a b", &why), 0);
+	cr_expect_eq(value_comment("a\nb", &why), -EINVAL);
 
 	cr_expect_eq(value_id("18446744073709551615", &id, &why), 0);
 	cr_expect_eq(id, UINT64_MAX);

@@ -21,7 +21,7 @@ void *__wrap_realloc(void *block, size_t size);
 void *__wrap_reallocarray(void *block, size_t n, size_t size);
 void __wrap_free(void *block);
 
-static size_t held, peak, blocks, until_failure;
+static size_t held, peak, blocks, until_failure, paused;
 static int failed;
 
 static int must_fail(void)
@@ -88,6 +88,17 @@ void heap_fail_at(size_t n)
 {
 	until_failure = n;
 	failed = 0;
+}
+
+void heap_pause(void)
+{
+	paused = until_failure;
+	until_failure = 0;
+}
+
+void heap_resume(void)
+{
+	until_failure = paused;
 }
 
 int heap_failed(void)

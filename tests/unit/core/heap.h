@@ -11,6 +11,9 @@
 
 /** heap_fail_at() - the @n-th allocation from now on fails, 1 = the next; 0 = none */
 void heap_fail_at(size_t n);
+/** heap_pause() - until heap_resume() none fails, and none counts towards the @n-th */
+void heap_pause(void);
+void heap_resume(void);
 /** Has the failure that was asked for happened? */
 int heap_failed(void);
 /** bytes held now, with what the allocator needs for itself */

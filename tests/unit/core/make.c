@@ -7,23 +7,103 @@
 
 #include "make.h"
 
+const struct conditions ordinary = {
+	.now = 1000,
+	.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP | PROTOCOL_BIT_SCTP |
+		     PROTOCOL_BIT_UDPLITE,
+	.listeners_known = true,
+};
+
+/** struct extras - what goes into details */
+struct extras {
+	const char *lan, *comment;
+	struct prefix remotes[MAPPING_REMOTES_MAX];
+	size_t n;
+};
+
+/* What stands behind "KEY=", or NULL. */
+static char *value_of(char *word, const char *key)
+{
+	const size_t len = strlen(key);
+
+	return strncmp(word, key, len) == 0 && word[len] == '=' ? word + len + 1 : NULL;
+}
+
+static void read_remotes(struct extras *extras, char *list)
+{
+	char *prefix;
+
+	while ((prefix = strsep(&list, ",")))
+		cr_assert_eq(prefix_parse(prefix, &extras->remotes[extras->n++]), 0, "%s",
+			     prefix);
+}
+
+static void read_option(struct mapping *m, struct extras *extras, char *word)
+{
+	char *value;
+
+	if ((value = value_of(word, "at")))
+		cr_assert_eq(address_parse(value, &m->external.addr), 0, "%s", word);
+	else if ((value = value_of(word, "from")))
+		read_remotes(extras, value);
+	else if ((value = value_of(word, "lan")))
+		extras->lan = value;
+	else if ((value = value_of(word, "comment")))
+		extras->comment = value;
+	else if ((value = value_of(word, "lease")))
+		m->lifetime = (uint32_t)strtoul(value, NULL, 10);
+	else if (strcmp(word, "off") == 0)
+		m->enabled = false;
+	else
+		snprintf(m->name, sizeof(m->name), "%.63s", word);
+}
+
+static void read_external(struct mapping *m, const char *text)
+{
+	struct port_range ports = { 0, 0 };
+
+	if (strcmp(text, "auto") != 0)
+		cr_assert_eq(port_range_parse(text, &ports), 0, "%s", text);
+	m->external.port = ports.first;
+	m->n_ports = (uint16_t)(ports.last - ports.first + 1);
+}
+
+static void read_internal(struct mapping *m, const char *text)
+{
+	static const struct prefix none = { IN6ADDR_ANY_INIT, 64 };
+
+	cr_assert_eq(endpoint_parse(text, &m->internal), 0, "%s", text);
+	m->suffix = !address_is_ipv4(&m->internal.addr) &&
+		    address_in_prefix(&m->internal.addr, &none);
+}
+
 struct change make_add(const char *text)
 {
 	struct change change = { .kind = CHANGE_ADD };
+	struct extras extras = { .lan = "", .comment = "" };
 	struct mapping *m = &change.mapping;
-	char protocols[16], port[16], internal[ENDPOINT_STRLEN];
-	int n;
+	char copy[1024], *rest = copy, *word;
 
-	n = sscanf(text, "%15s %15s %53s %63s", protocols, port, internal, m->name);
-	cr_assert_geq(n, 3, "\"%s\" is no mapping", text);
-	cr_assert_eq(protocols_parse(protocols, &change.protocols), 0, "%s", text);
-	cr_assert_eq(port_parse(port, &m->external.port), 0, "%s", text);
-	cr_assert_eq(endpoint_parse(internal, &m->internal), 0, "%s", text);
-	m->protocol = change.protocols == PROTOCOL_BIT_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+	snprintf(copy, sizeof(copy), "%s", text);
 	m->origin = ORIGIN_ADMIN;
 	m->enabled = true;
 	m->created = 1000;
-	mapping_resolve(m);
+	word = strsep(&rest, " ");
+	cr_assert(rest && strchr(rest, ' '), "\"%s\" is no mapping", text);
+	cr_assert_eq(protocols_parse(word, &change.protocols), 0, "%s", text);
+	read_external(m, strsep(&rest, " "));
+	read_internal(m, strsep(&rest, " "));
+	while ((word = strsep(&rest, " ")))
+		read_option(m, &extras, word);
+	cr_assert_eq(details_new(extras.lan, extras.comment, extras.remotes, extras.n,
+				 &m->details),
+		     0);
+	for (unsigned int i = PROTOCOL_COUNT; i-- > 0;) {
+		if (change.protocols & 1u << i)
+			m->protocol = protocol_at(i);
+	}
+	if (m->external.port)
+		mapping_resolve(m);
 	return change;
 }
 
@@ -49,12 +129,59 @@ struct change make_remove(const char *text)
 	return change;
 }
 
+struct change make_update(const char *text)
+{
+	struct change change = { 0 };
+	struct extras extras = { .lan = "", .comment = "" };
+	struct patch *patch = &change.patch;
+	char copy[256], *rest = copy, *word, *value;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	change = make_remove(strsep(&rest, ":"));
+	change.kind = CHANGE_UPDATE;
+	strsep(&rest, " ");
+	while ((word = strsep(&rest, " "))) {
+		if ((value = value_of(word, "name"))) {
+			patch->set |= PATCH_NAME;
+			snprintf(patch->name, sizeof(patch->name), "%.63s", value);
+		} else if ((value = value_of(word, "lease"))) {
+			patch->set |= PATCH_LIFETIME;
+			patch->lifetime = (uint32_t)strtoul(value, NULL, 10);
+		} else if ((value = value_of(word, "comment"))) {
+			patch->set |= PATCH_COMMENT;
+			extras.comment = value;
+		} else if ((value = value_of(word, "to"))) {
+			patch->set |= PATCH_INTERNAL;
+			cr_assert_eq(endpoint_parse(value, &patch->internal), 0, "%s",
+				     text);
+		} else {
+			patch->set |= PATCH_ENABLED;
+			patch->enabled = strcmp(word, "on") == 0;
+		}
+	}
+	cr_assert_eq(details_new("", extras.comment, NULL, 0, &patch->details), 0);
+	return change;
+}
+
 static struct change make_change(const char *line)
 {
-	const bool adds = *line == '+' || *line == 'c';
-	struct change change = adds ? make_add(line + 1) : make_remove(line + 1);
+	struct change change;
 
+	switch (*line) {
+	case '~':
+		return make_update(line + 1);
+	case '-':
+	case '!':
+	case 'x':
+		change = make_remove(line + 1);
+		break;
+	default:
+		change = make_add(line + 1);
+		break;
+	}
 	change.config_too = *line == '!';
+	change.expired = *line == 'x';
+	change.force = *line == '^';
 	if (*line == 'c')
 		change.mapping.origin = ORIGIN_CONFIG;
 	return change;
@@ -70,6 +197,7 @@ struct change_list make_list(const char *text)
 		struct change change = make_change(line);
 
 		cr_assert_eq(change_list_add(&list, &change), 0);
+		change_done(&change);
 	}
 	return list;
 }
@@ -94,7 +222,12 @@ struct table *make_loaded(const char *text)
 		struct mapping m = make_mapping(line);
 
 		m.id = id++;
+		m.changed = m.created;
+		m.expires = ordinary.lease_now + 1000ull * m.lifetime;
+		if (!m.lifetime)
+			m.expires = 0;
 		cr_assert_eq(table_load(table, &m), 0, "%s", line);
+		details_unref(m.details);
 	}
 	return table;
 }

@@ -5,20 +5,35 @@
  * make - mappings, changes and tables for tests, in one line each
  */
 
+#include "core/conditions.h"
 #include "core/table.h"
 
-/** make_mapping() - "tcp 8080 192.168.1.10:80" or "tcp 8080 192.168.1.10:80 web";
- * resolved, enabled, origin admin, created 1000, no id. Fails the test when @text is
- * none. */
-struct mapping make_mapping(const char *text);
-/** the same with "tcp,udp" allowed, as a change */
+/**
+ * make_add() - "tcp 8080 192.168.1.10:80" or "tcp 8080 192.168.1.10:80 web"
+ *
+ * Protocols, external port ("auto", "9000-9003"), internal endpoint ("[::10]:443" is a
+ * suffix); then a name, and options: "at=203.0.113.7", "from=10.0.0.0/8,10.1.0.0/16",
+ * "lan=lan0", "lease=60", "comment=text", "off". Enabled, origin admin, created 1000, no
+ * id, resolved where the port is given. Fails the test when @text is none. With "from",
+ * "lan" or "comment" it has a reference for change_done().
+ */
 struct change make_add(const char *text);
+/** make_mapping() - the same as a mapping; of several protocols TCP */
+struct mapping make_mapping(const char *text);
 /** make_remove() - words out of "tcp", "udp", a port, "#7" for an id, else a name */
 struct change make_remove(const char *text);
+/** make_update() - what make_remove() reads, ":", and "name=web", "lease=60",
+ * "comment=text", "to=192.168.1.10:80", "on", "off" */
+struct change make_update(const char *text);
 
 /** make_list() - one line a change: "+" with what make_add() reads, "-" with what
- * make_remove() reads, "!" as "-" with config_too, "c" as "+" with origin config */
+ * make_remove() reads, "~" with what make_update() reads; "!" as "-" with config_too, "x"
+ * as "-" if its lease has ended, "c" as "+" with origin config, "^" as "+" by force */
 struct change_list make_list(const char *text);
+
+/** ordinary - at 1000, every protocol, nobody listens, the default pool, no WAN, no LAN
+ */
+extern const struct conditions ordinary;
 
 struct table *make_table(size_t capacity);
 /** make_loaded() - a table with what make_mapping() reads, a line each, ids from 1 */

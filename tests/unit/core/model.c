@@ -1,81 +1,70 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "model.h"
 
-static void answer_result(struct model_answer *answer, enum verdict verdict,
-			  size_t change, uint64_t id)
+struct details *model_details(const char *lan, const char *comment,
+			      const struct prefix *remotes, size_t n)
 {
-	const bool effect = verdict == VERDICT_ADDED || verdict == VERDICT_REMOVED;
+	static struct details *all[256];
+	struct details *d;
+	size_t i;
+
+	cr_assert_eq(details_new(lan, comment, remotes, n, &d), 0);
+	for (i = 0; d && all[i] && !details_equal(all[i], d); i++)
+		cr_assert_lt(i + 1, ARRAY_SIZE(all));
+	if (!d)
+		return NULL;
+	if (all[i])
+		details_unref(d);
+	else
+		all[i] = d;
+	return all[i];
+}
+
+void model_result(struct model_asking *a, enum verdict verdict, uint64_t id)
+{
+	const bool effect = verdict == VERDICT_ADDED || verdict == VERDICT_REMOVED ||
+			    verdict == VERDICT_CHANGED;
+	struct model_answer *answer = a->answer;
 
 	cr_assert_lt(answer->n_results, MODEL_RESULTS_MAX);
-	answer->results[answer->n_results++] =
-		(struct model_result){ verdict, change, id, effect };
+	answer->results[answer->n_results++] = (struct model_result){
+		.verdict = verdict, .change = a->index, .id = id, .effect = effect
+	};
 	if (effect)
 		answer->effects[answer->n_effects++] = (struct model_effect){
-			verdict == VERDICT_ADDED ? CHANGE_ADD : CHANGE_REMOVE, id
+			.kind = verdict == VERDICT_ADDED     ? CHANGE_ADD
+				: verdict == VERDICT_REMOVED ? CHANGE_REMOVE
+							     : CHANGE_UPDATE,
+			.id = id,
+			.expired = verdict == VERDICT_REMOVED && a->change->expired,
+			.drain = a->change->drain,
 		};
 }
 
-static bool model_refuse(struct model_answer *answer, enum verdict verdict, size_t change,
-			 uint64_t id)
+bool model_refuse(struct model_asking *a, enum verdict verdict, uint64_t id)
 {
+	struct model_answer *answer = a->answer;
+
 	if (!answer->refused)
 		answer->n_results = answer->n_effects = 0;
 	answer->refused = true;
-	answer_result(answer, verdict, change, id);
+	model_result(a, verdict, id);
 	return false;
 }
 
-static bool model_add(struct model *model, const struct mapping *m, size_t change,
-		      struct model_answer *answer)
+bool model_deny(struct model_asking *a, enum right missing, uint64_t id)
 {
-	const struct mapping *endpoint = NULL, *name = NULL;
-
-	for (size_t i = 0; i < model->n; i++) {
-		const struct mapping *other = &model->mappings[i];
-
-		if (other->protocol != m->protocol)
-			continue;
-		if (endpoint_equal(&other->external, &m->external))
-			endpoint = other;
-		if (m->name[0] && strcmp(other->name, m->name) == 0)
-			name = other;
-	}
-	if (endpoint && endpoint_equal(&endpoint->internal, &m->internal) &&
-	    (!m->name[0] || endpoint == name ||
-	     (m->origin == ORIGIN_CONFIG && endpoint->origin == ORIGIN_ADMIN))) {
-		answer_result(answer, VERDICT_UNCHANGED, change, endpoint->id);
-		return true;
-	}
-	if (endpoint)
-		return model_refuse(answer, VERDICT_CONFLICT, change, endpoint->id);
-	if (name)
-		return model_refuse(answer, VERDICT_NAME_TAKEN, change, name->id);
-	if (model->n == model->capacity)
-		return model_refuse(answer, VERDICT_TABLE_FULL, change, 0);
-	model->mappings[model->n] = *m;
-	model->mappings[model->n].id = model->next_id++;
-	answer_result(answer, VERDICT_ADDED, change, model->mappings[model->n].id);
-	model->n++;
-	return true;
+	a->answer->missing = missing;
+	return model_refuse(a, VERDICT_NOT_PERMITTED, id);
 }
 
-static bool model_add_each(struct model *model, const struct change *change, size_t at,
-			   struct model_answer *answer)
-{
-	struct mapping m = change->mapping;
-
-	mapping_resolve(&m);
-	m.protocol = IPPROTO_TCP;
-	if (change->protocols & PROTOCOL_BIT_TCP && !model_add(model, &m, at, answer))
-		return false;
-	m.protocol = IPPROTO_UDP;
-	return !(change->protocols & PROTOCOL_BIT_UDP) ||
-	       model_add(model, &m, at, answer);
-}
+/* ------------------------------------------------- removing and altering */
 
 static bool model_fits(const struct mapping *m, const struct selector *s)
 {
@@ -83,65 +72,197 @@ static bool model_fits(const struct mapping *m, const struct selector *s)
 		return false;
 	if (s->protocol && m->protocol != s->protocol)
 		return false;
-	if (s->port && m->external.port != s->port)
+	if (s->port && !model_has_port(m, s->port))
 		return false;
 	return !s->name[0] || strcmp(s->name, m->name) == 0;
 }
 
-static void model_take(struct model *model, uint64_t id)
+/* Which ones the selector means. Return: false = refused */
+static bool model_select(struct model_asking *a, uint64_t ids[MODEL_MAX], size_t *n)
 {
-	size_t kept = 0;
+	const struct selector *s = &a->change->selector;
+	const struct model *model = a->model;
 
-	for (size_t i = 0; i < model->n; i++) {
-		if (model->mappings[i].id != id)
-			model->mappings[kept++] = model->mappings[i];
-	}
-	model->n = kept;
-}
-
-static bool model_remove(struct model *model, const struct change *change, size_t at,
-			 struct model_answer *answer)
-{
-	const struct selector *s = &change->selector;
-	const struct mapping *fits[MODEL_MAX];
-	uint64_t ids[MODEL_MAX];
-	size_t n = 0;
-
+	*n = 0;
 	for (size_t i = 0; i < model->n; i++) {
 		if (model_fits(&model->mappings[i], s))
-			fits[n++] = &model->mappings[i];
+			ids[(*n)++] = model->mappings[i].id;
 	}
-	if (n == 0)
-		return model_refuse(answer, VERDICT_NOT_FOUND, at, 0);
-	for (size_t i = 0; i < n && n > 1 && !s->id && !s->name[0]; i++)
-		model_refuse(answer, VERDICT_AMBIGUOUS, at, fits[i]->id);
-	for (size_t i = 0; i < n && !answer->refused; i++) {
-		ids[i] = fits[i]->id;
-		if (fits[i]->origin == ORIGIN_CONFIG && !change->config_too)
-			return model_refuse(answer, VERDICT_OF_CONFIG, at, fits[i]->id);
+	if (*n == 0 && !a->change->expired)
+		return model_refuse(a, VERDICT_NOT_FOUND, 0);
+	for (size_t i = 0; i < *n && *n > 1 && !s->id && !s->name[0]; i++)
+		model_refuse(a, VERDICT_AMBIGUOUS, ids[i]);
+	if (a->answer->refused)
+		return false;
+	for (size_t i = 0; i < model->n; i++) {
+		const struct mapping *m = &model->mappings[i];
+
+		if (!model_fits(m, s))
+			continue;
+		if (m->origin == ORIGIN_CONFIG && !a->change->config_too)
+			return model_refuse(a, VERDICT_OF_CONFIG, m->id);
+		if (!rights_own(a->list->rights, m))
+			return model_deny(a, RIGHT_OWN, m->id);
 	}
-	for (size_t i = 0; i < n && !answer->refused; i++) {
-		answer_result(answer, VERDICT_REMOVED, at, ids[i]);
-		model_take(model, ids[i]);
+	return true;
+}
+
+/* Of one that was selected, so it is there. */
+static struct mapping *by_id(struct model *model, uint64_t id)
+{
+	for (size_t i = 0; i < model->n; i++) {
+		if (model->mappings[i].id == id)
+			return &model->mappings[i];
 	}
-	return !answer->refused;
+	abort();
+}
+
+static bool model_remove(struct model_asking *a, uint64_t id)
+{
+	struct model *model = a->model;
+	const struct mapping *m = by_id(model, id);
+	size_t at = (size_t)(m - model->mappings);
+
+	if (a->change->expired && (!m->expires || m->expires > a->at->lease_now)) {
+		model_result(a, VERDICT_UNCHANGED, id);
+		return true;
+	}
+	model->n--;
+	memmove(&model->mappings[at], &model->mappings[at + 1],
+		(model->n - at) * sizeof(*m));
+	model_result(a, VERDICT_REMOVED, id);
+	return true;
+}
+
+/* Return: false = there is no such LAN */
+static bool move_to(const struct model_asking *a, struct mapping *m,
+		    const struct endpoint *to)
+{
+	const uint8_t zero[8] = { 0 };
+	struct change change = { .mapping = *m };
+	const struct model_asking moved = { .change = &change, .at = a->at };
+
+	if (mapping_is_pinhole(m))
+		change.mapping.external.addr = address_any6;
+	change.mapping.suffix = m->suffix && memcmp(&to->addr, zero, 8) == 0 &&
+				!address_is_ipv4(&to->addr);
+	change.mapping.internal.addr = to->addr;
+	if (to->port)
+		change.mapping.internal.port = to->port;
+	if (m->details && !change.mapping.suffix)
+		change.mapping.details =
+			model_details("", m->details->comment, m->details->remotes,
+				      m->details->n_remotes);
+	*m = model_at_port(&moved, m->protocol, m->external.port);
+	return !m->suffix || lan_prefix_find(&a->at->lans, mapping_lan(m));
+}
+
+static bool model_patch(struct model_asking *a, struct mapping *m)
+{
+	const struct patch *patch = &a->change->patch;
+
+	if (patch->set & PATCH_NAME)
+		strcpy(m->name, patch->name);
+	if (patch->set & PATCH_ENABLED)
+		m->enabled = patch->enabled;
+	if (patch->set & PATCH_LIFETIME)
+		model_renew(a, m, patch->lifetime);
+	if (patch->set & PATCH_COMMENT)
+		m->details = model_details(m->details ? m->details->lan : "",
+					   patch->details ? patch->details->comment : "",
+					   m->details ? m->details->remotes : NULL,
+					   m->details ? m->details->n_remotes : 0);
+	if (!(patch->set & PATCH_INTERNAL))
+		return true;
+	if (address_is_ipv4(&patch->internal.addr) != mapping_is_ipv4(m))
+		return false;
+	return move_to(a, m, &patch->internal);
+}
+
+static bool is_unaltered(const struct mapping *a, const struct mapping *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->enabled == b->enabled &&
+	       a->expires == b->expires && a->lifetime == b->lifetime &&
+	       a->suffix == b->suffix && a->details == b->details &&
+	       endpoint_equal(&a->internal, &b->internal);
+}
+
+static bool model_update(struct model_asking *a, uint64_t id)
+{
+	struct mapping *before = by_id(a->model, id), m = *before;
+	const struct mapping *other;
+	enum right missing;
+
+	if (!model_patch(a, &m))
+		return model_refuse(a, VERDICT_BAD_REQUEST, 0);
+	if (is_unaltered(&m, before)) {
+		model_result(a, VERDICT_UNCHANGED, id);
+		return true;
+	}
+	if (mapping_flaw(&m))
+		return model_refuse(a, VERDICT_BAD_REQUEST, 0);
+	other = model_conflict(a->model, &m, before);
+	if (other)
+		return model_refuse(a, VERDICT_CONFLICT, other->id);
+	other = model_by_name(a->model, m.name, m.protocol);
+	if (other && other != before)
+		return model_refuse(a, VERDICT_NAME_TAKEN, other->id);
+	if (a->change->patch.set & (PATCH_LIFETIME | PATCH_INTERNAL) &&
+	    !model_may(a, &m, before, false, &missing))
+		return model_deny(a, missing, 0);
+	other = a->change->patch.set & PATCH_INTERNAL ? model_robbed(a, &m) : NULL;
+	if (other)
+		return model_deny(a, RIGHT_OWN, other->id);
+	if (mapping_is_pinhole(before) && !mapping_is_pinhole(&m) &&
+	    model_listened(a->at, &m))
+		return model_refuse(a, VERDICT_PORT_IN_USE, 0);
+	model_sign(a, &m);
+	*before = m;
+	model_result(a, VERDICT_CHANGED, id);
+	return true;
+}
+
+static void model_change(struct model_asking *a)
+{
+	uint64_t ids[MODEL_MAX];
+	size_t n;
+
+	if (a->change->kind == CHANGE_ADD) {
+		model_add_each(a);
+		return;
+	}
+	if (!model_select(a, ids, &n))
+		return;
+	for (size_t i = 0; i < n && !a->answer->refused; i++) {
+		if (a->change->kind == CHANGE_REMOVE)
+			model_remove(a, ids[i]);
+		else
+			model_update(a, ids[i]);
+	}
 }
 
 void model_judge(struct model *model, const struct change_list *list,
-		 struct model_answer *answer)
+		 const struct conditions *at, struct model_answer *answer)
 {
-	const struct model before = *model;
+	struct model before = *model;
 
 	answer->refused = false;
 	answer->n_results = answer->n_effects = 0;
 	for (size_t i = 0; i < list->n && !answer->refused; i++) {
-		if (list->changes[i].kind == CHANGE_ADD)
-			model_add_each(model, &list->changes[i], i, answer);
-		else
-			model_remove(model, &list->changes[i], i, answer);
+		struct model_asking a = {
+			.model = model,
+			.list = list,
+			.change = &list->changes[i],
+			.at = at,
+			.answer = answer,
+			.index = i,
+		};
+
+		model_change(&a);
 	}
 	if (!answer->refused)
 		return;
+	before.place = model->place;
 	*model = before;
 	/* what the list itself had added has no id any more */
 	for (size_t i = 0; i < answer->n_results; i++) {

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <endian.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,6 +104,20 @@ Test(text, what_does_not_fit_ends_in_dots)
 				 cases[i].shown);
 }
 
+Test(text, is_appended_as_far_as_it_fits)
+{
+	char buf[8] = "";
+
+	text_append(buf, sizeof(buf), "%s-%d", "ab", 1);
+	cr_expect_str_eq(buf, "ab-1");
+	text_append(buf, sizeof(buf), "%s", "");
+	cr_expect_str_eq(buf, "ab-1");
+	text_append(buf, sizeof(buf), "%d", 23456);
+	cr_expect_str_eq(buf, "ab-1234");
+	text_append(buf, sizeof(buf), "more");
+	cr_expect_str_eq(buf, "ab-1234");
+}
+
 Test(text, digits_are_those_of_printf)
 {
 	static const uint64_t numbers[] = { 0,	  9,	      10,	  255, 65535,
@@ -114,4 +129,17 @@ Test(text, digits_are_those_of_printf)
 		snprintf(printed, sizeof(printed), "%" PRIu64, numbers[i]);
 		cr_expect_str_eq(digits, printed);
 	}
+}
+
+Test(text, hexadecimal_digits_are_read_when_there_are_just_so_many)
+{
+	static const char *const wrong[] = { "",       "00ff1",	 "00ff100", "00FF10",
+					     "0xff10", "00f g0", "+0ff10",  "00ff1\xe9" };
+	uint8_t bytes[3] = { 1, 2, 3 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		cr_expect_eq(text_hex(wrong[i], bytes, 3), -EINVAL, "%s", wrong[i]);
+	cr_expect(bytes[0] == 1 && bytes[1] == 2 && bytes[2] == 3);
+	cr_expect_eq(text_hex("00ff1a", bytes, 3), 0);
+	cr_expect(bytes[0] == 0 && bytes[1] == 0xff && bytes[2] == 0x1a);
 }

@@ -2,7 +2,7 @@
 
 /*
  * What a lookup costs must not depend on how much is there. A clock would tell of the
- * machine; here core/table.c is compiled so that each of its functions, those that are
+ * machine; here the table is compiled so that each of its functions, those that are
  * inlined as well, counts when it begins, and looks at one place of a chain each time.
  */
 
@@ -57,7 +57,7 @@ static struct table *filled(size_t n)
 /* Return: was @m found? */
 static bool by_endpoint(const struct table *table, const struct mapping *m)
 {
-	return table_find(table, m->protocol, &m->external);
+	return table_find(table, mapping_kind(m), m->protocol, &m->external);
 }
 
 static bool by_id(const struct table *table, const struct mapping *m)

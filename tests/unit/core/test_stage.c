@@ -4,78 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/cleanup.h"
-#include "make.h"
-
-/*
- * A story is a table, a request, and what becomes of it: a word for each result, as
- * "change:verdict:id", and for each effect "+id" or "-id".
- */
-struct story {
-	const char *table;
-	const char *request;
-	const char *results;
-	const char *effects;
-};
-
-static void tell_results(const struct plan *plan, size_t request, char *buf, size_t size)
-{
-	const struct result *results;
-	size_t n, at = 0;
-
-	results = plan_results(plan, request, &n);
-	buf[0] = '\0';
-	for (size_t i = 0; i < n; i++) {
-		const struct mapping *m = results[i].mapping;
-
-		at += (size_t)snprintf(buf + at, size - at, "%s%zu:%s:%d", i ? " " : "",
-				       results[i].change,
-				       outcome_of(results[i].verdict)->code,
-				       m ? (int)m->id : -1);
-	}
-}
-
-static void tell_effects(const struct plan *plan, char *buf, size_t size)
-{
-	size_t at = 0;
-
-	buf[0] = '\0';
-	for (size_t i = 0; i < plan_size(plan); i++) {
-		const struct effect *effect = plan_effect_at(plan, i);
-
-		at += (size_t)snprintf(buf + at, size - at, "%s%c%d", i ? " " : "",
-				       effect->kind == CHANGE_ADD ? '+' : '-',
-				       (int)effect->mapping->id);
-	}
-}
-
-static void expect_story(const struct story *story)
-{
-	struct table *table =
-		story->table[0] ? make_loaded(story->table) : make_table(100);
-	struct change_list list = make_list(story->request);
-	struct plan *plan = NULL;
-	char told[1024];
-
-	cr_assert_eq(table_stage(table, &list, 1, &plan), 0);
-	/* the plan must keep nothing of it */
-	memset(list.changes, 0x55, list.n * sizeof(*list.changes));
-	change_list_done(&list);
-
-	tell_results(plan, 0, told, sizeof(told));
-	cr_expect_str_eq(told, story->results, "%s: %s", story->request, told);
-	tell_effects(plan, told, sizeof(told));
-	cr_expect_str_eq(told, story->effects, "%s: %s", story->request, told);
-	cr_expect(!plan_refused(plan, 0) || plan_size(plan) == 0);
-	plan_free(plan);
-	table_free(table);
-}
-
-#define expect_stories(stories)                                                          \
-	do {                                                                             \
-		for (size_t i = 0; i < ARRAY_SIZE(stories); i++)                         \
-			expect_story(&(stories)[i]);                                     \
-	} while (0)
+#include "story.h"
 
 #define WEB  "tcp 8080 192.168.1.10:80 web"
 #define BARE "tcp 8080 192.168.1.10:80"
@@ -218,10 +147,10 @@ Test(stage, the_files_mappings_are_removed_with_config_too_only)
 	struct plan *plan;
 	char told[256];
 
-	cr_assert_eq(table_stage(table, &setup, 1, &plan), 0);
+	cr_assert_eq(table_stage(table, &setup, 1, &ordinary, &plan), 0);
 	table_commit(table, plan);
 	plan_free(plan);
-	cr_assert_eq(table_stage(table, lists, ARRAY_SIZE(lists), &plan), 0);
+	cr_assert_eq(table_stage(table, lists, ARRAY_SIZE(lists), &ordinary, &plan), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		tell_results(plan, i, told, sizeof(told));
 		cr_expect_str_eq(told, expected[i], "request %zu", i);
@@ -249,7 +178,7 @@ Test(stage, a_full_table_takes_what_comes_after_a_removal)
 	struct plan *plan;
 	char told[256];
 
-	cr_assert_eq(table_stage(table, lists, ARRAY_SIZE(lists), &plan), 0);
+	cr_assert_eq(table_stage(table, lists, ARRAY_SIZE(lists), &ordinary, &plan), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		tell_results(plan, i, told, sizeof(told));
 		cr_expect_str_eq(told, expected[i], "request %zu", i);
@@ -274,7 +203,7 @@ Test(stage, one_requests_refusal_does_not_touch_anothers)
 	struct plan *plan;
 	char told[256];
 
-	cr_assert_eq(table_stage(table, lists, ARRAY_SIZE(lists), &plan), 0);
+	cr_assert_eq(table_stage(table, lists, ARRAY_SIZE(lists), &ordinary, &plan), 0);
 	cr_expect_not(plan_refused(plan, 0));
 	cr_expect(plan_refused(plan, 1));
 	cr_expect_not(plan_refused(plan, 2));
@@ -301,8 +230,8 @@ Test(stage, nothing_is_seen_before_the_commit)
 	const struct mapping *m;
 	struct plan *plan;
 
-	cr_assert_eq(table_stage(table, &list, 1, &plan), 0);
-	m = table_find(table, IPPROTO_TCP, &web.external);
+	cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
+	m = table_find(table, MAPPING_FORWARD4, IPPROTO_TCP, &web.external);
 	cr_expect_eq(m->id, 1);
 	cr_expect_eq(table_find_name(table, "web", IPPROTO_TCP), m);
 	cr_expect_eq(table_next(table, NULL), m);
@@ -311,7 +240,8 @@ Test(stage, nothing_is_seen_before_the_commit)
 	cr_expect_null(table_find_id(table, 2));
 
 	table_commit(table, plan);
-	cr_expect_eq(table_find(table, IPPROTO_TCP, &web.external)->id, 2);
+	cr_expect_eq(table_find(table, MAPPING_FORWARD4, IPPROTO_TCP, &web.external)->id,
+		     2);
 	cr_expect_eq(table_find_name(table, "web", IPPROTO_TCP)->id, 2);
 	cr_expect_null(table_find_id(table, 1));
 	cr_expect_eq(table_size(table), 2);
@@ -332,12 +262,15 @@ Test(stage, a_dropped_plan_never_happened)
 	struct plan *plan;
 
 	for (int i = 0; i < 3; i++) {
-		cr_assert_eq(table_stage(table, &list, 1, &plan), 0);
+		cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
 		cr_expect_not(plan_refused(plan, 0));
 		plan_free(plan);
 		cr_expect_eq(table_size(table), 1);
 		cr_expect_eq(table_next_id(table), 2);
-		cr_expect_eq(table_find(table, IPPROTO_TCP, &web.external)->id, 1);
+		cr_expect_eq(
+			table_find(table, MAPPING_FORWARD4, IPPROTO_TCP, &web.external)
+				->id,
+			1);
 		cr_expect_null(table_next(table, table_find_id(table, 1)));
 	}
 	plan_free(NULL);
@@ -356,7 +289,7 @@ Test(stage, what_was_asked_is_what_is_added)
 	list.changes[0].mapping.external.addr = address_any4;
 	list.changes[0].mapping.id = 99;
 	list.changes[0].mapping.owner_uid = 1000;
-	cr_assert_eq(table_stage(table, &list, 1, &plan), 0);
+	cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
 	table_commit(table, plan);
 	plan_free(plan);
 	m = table_find_id(table, 1);
@@ -380,10 +313,10 @@ Test(stage, no_request_and_an_empty_one_change_nothing)
 	struct plan *plan;
 	size_t n = 7;
 
-	cr_assert_eq(table_stage(table, NULL, 0, &plan), 0);
+	cr_assert_eq(table_stage(table, NULL, 0, &ordinary, &plan), 0);
 	cr_expect_eq(plan_size(plan), 0);
 	plan_free(plan);
-	cr_assert_eq(table_stage(table, &empty, 1, &plan), 0);
+	cr_assert_eq(table_stage(table, &empty, 1, &ordinary, &plan), 0);
 	cr_expect_not(plan_refused(plan, 0));
 	plan_results(plan, 0, &n);
 	cr_expect_eq(n, 0);
@@ -391,4 +324,34 @@ Test(stage, no_request_and_an_empty_one_change_nothing)
 	plan_free(plan);
 	cr_expect_eq(table_size(table), 1);
 	table_free(table);
+}
+
+/* For who has to put it all into one transaction. */
+Test(stage, what_a_plan_adds_is_counted_in_elements)
+{
+	static const struct {
+		const char *there, *asked;
+		size_t slots;
+	} cases[] = {
+		{ "", "+tcp,udp 8080 192.168.1.10:80", 2 },
+		{ "", "+tcp 9000-9003 192.168.1.10:8000", 4 },
+		{ "", "+tcp 1-65535 192.168.1.10:1", 1 },
+		{ "", "+tcp 80 192.168.1.10:80 from=10.0.0.0/8,10.1.0.0/16", 2 },
+		{ "tcp 9000-9003 192.168.1.10:8000 web", "-web", 0 },
+		{ "tcp 9000-9003 192.168.1.10:8000 web", "~web: name=www", 4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct table *table =
+			cases[i].there[0] ? make_loaded(cases[i].there) : make_table(10);
+		struct change_list list = make_list(cases[i].asked);
+		struct plan *plan;
+
+		cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
+		cr_expect_not(plan_refused(plan, 0), "%s", cases[i].asked);
+		cr_expect_eq(plan_slots(plan), cases[i].slots, "%s", cases[i].asked);
+		plan_free(plan);
+		change_list_done(&list);
+		table_free(table);
+	}
 }

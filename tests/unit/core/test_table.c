@@ -28,7 +28,7 @@ Test(table, holds_nothing_when_new)
 	cr_expect_null(table_next(table, NULL));
 	cr_expect_null(table_find_id(table, 0));
 	cr_expect_null(table_find_id(table, 1));
-	cr_expect_null(table_find(table, IPPROTO_TCP, &m.external));
+	cr_expect_null(table_find(table, MAPPING_FORWARD4, IPPROTO_TCP, &m.external));
 	cr_expect_null(table_find_name(table, "web", IPPROTO_TCP));
 	table_free(table);
 	table_free(NULL);
@@ -43,10 +43,15 @@ Test(table, finds_what_was_loaded_by_every_key)
 	struct mapping pinhole = make_mapping("tcp 443 [2001:db8::10]:443");
 
 	cr_expect_eq(table_size(table), 3);
-	cr_expect_eq(table_find(table, IPPROTO_TCP, &web.external)->id, 1);
-	cr_expect_eq(table_find(table, IPPROTO_UDP, &web.external)->id, 2);
-	cr_expect_eq(table_find(table, IPPROTO_TCP, &pinhole.external)->id, 3);
-	cr_expect_null(table_find(table, IPPROTO_UDP, &pinhole.external));
+	cr_expect_eq(table_find(table, MAPPING_FORWARD4, IPPROTO_TCP, &web.external)->id,
+		     1);
+	cr_expect_eq(table_find(table, MAPPING_FORWARD4, IPPROTO_UDP, &web.external)->id,
+		     2);
+	cr_expect_eq(
+		table_find(table, MAPPING_PINHOLE6, IPPROTO_TCP, &pinhole.external)->id,
+		3);
+	cr_expect_null(
+		table_find(table, MAPPING_PINHOLE6, IPPROTO_UDP, &pinhole.external));
 	cr_expect_eq(table_find_id(table, 2)->protocol, IPPROTO_UDP);
 	cr_expect_null(table_find_id(table, 4));
 	cr_expect_eq(table_find_name(table, "web", IPPROTO_TCP)->id, 1);
@@ -68,13 +73,18 @@ Test(table, expecting_changes_no_answer)
 
 	table_expect(table, keys, 0);
 	for (; n < ARRAY_SIZE(keys); n++)
-		keys[n] = (struct table_key){ { address_any4, (uint16_t)(8000 + 4 * n) },
-					      IPPROTO_TCP };
-	keys[0] = (struct table_key){ make_mapping("tcp 443 [2001:db8::10]:443").external,
-				      IPPROTO_TCP };
+		keys[n] =
+			(struct table_key){ MAPPING_FORWARD4,
+					    IPPROTO_TCP,
+					    { address_any4, (uint16_t)(8000 + 4 * n) } };
+	keys[0] = (struct table_key){
+		MAPPING_PINHOLE6,
+		IPPROTO_TCP,
+		make_mapping("tcp 443 [2001:db8::10]:443").external,
+	};
 	table_expect(table, keys, n);
 	for (size_t i = 0; i < n; i++) {
-		m = table_find(table, keys[i].protocol, &keys[i].external);
+		m = table_find(table, keys[i].kind, keys[i].protocol, &keys[i].external);
 		cr_expect_eq(m ? m->id : 0, i == 0 ? 4 : i == 20 ? 1 : 0, "key %zu", i);
 	}
 	cr_expect_eq(table_size(table), 4);
@@ -96,10 +106,12 @@ Test(table, ports_that_share_a_bucket_are_told_apart)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		m = make_mapping(texts[i]);
-		cr_expect_eq(table_find(table, m.protocol, &m.external)->id, i + 1);
+		cr_expect_eq(
+			table_find(table, mapping_kind(&m), m.protocol, &m.external)->id,
+			i + 1);
 	}
 	m = make_mapping("udp 3 10.0.0.1:3");
-	cr_expect_null(table_find(table, m.protocol, &m.external));
+	cr_expect_null(table_find(table, mapping_kind(&m), m.protocol, &m.external));
 	table_free(table);
 }
 
@@ -207,7 +219,7 @@ static void id_beyond_json(struct mapping *m)
 
 static void other_protocol(struct mapping *m)
 {
-	m->protocol = IPPROTO_SCTP;
+	m->protocol = IPPROTO_DCCP;
 }
 
 static void other_origin(struct mapping *m)

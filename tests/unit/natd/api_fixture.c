@@ -34,7 +34,7 @@ void api_start(struct api *api)
 	snprintf(api->path, sizeof(api->path), "%s/api.sock", api->dir);
 	cr_assert_geq(sd_event_new(&api->event), 0);
 	api->gw = fake_gateway_new(api->event, 65535);
-	cr_assert_eq(server_listen(api->path, geteuid(), getegid(), true, &fd, &why), 0,
+	cr_assert_eq(server_listen(api->path, geteuid(), getegid(), 0600, &fd, &why), 0,
 		     "%s", why.text);
 	cr_assert_eq(server_new(api->event, api->gw, fd, (gid_t)-1, &api->server), 0);
 }
@@ -187,13 +187,21 @@ static size_t find(struct conn *conn, size_t from, const char *end)
 	return (size_t)(at - conn->in) + strlen(end);
 }
 
+static void add_to_body(struct reply *reply, const char *bytes, size_t n)
+{
+	if (reply->len + n >= reply->room) {
+		reply->room = (reply->len + n) * 2 + 1;
+		reply->body = realloc(reply->body, reply->room);
+	}
+	memcpy(reply->body + reply->len, bytes, n);
+	reply->len += n;
+	reply->body[reply->len] = 0;
+}
+
 static void take_body(struct conn *conn, size_t n, struct reply *ret)
 {
 	need(conn, n);
-	ret->body = realloc(ret->body, ret->len + n + 1);
-	memcpy(ret->body + ret->len, conn->in, n);
-	ret->len += n;
-	ret->body[ret->len] = 0;
+	add_to_body(ret, conn->in, n);
 	take(conn, n);
 }
 
@@ -207,10 +215,7 @@ static void read_chunks(struct conn *conn, struct reply *ret)
 		end = find(conn, at, "\r\n");
 		n = strtoul(conn->in + at, NULL, 16);
 		need(conn, end + n + 2);
-		ret->body = realloc(ret->body, ret->len + n + 1);
-		memcpy(ret->body + ret->len, conn->in + end, n);
-		ret->len += n;
-		ret->body[ret->len] = 0;
+		add_to_body(ret, conn->in + end, n);
 		cr_assert(!memcmp(conn->in + end + n, "\r\n", 2));
 		at = end + n + 2;
 	} while (n);

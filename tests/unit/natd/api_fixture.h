@@ -44,7 +44,7 @@ struct reply {
 	int status;
 	char *head;
 	char *body;
-	size_t len;
+	size_t len, room;
 };
 
 void conn_open(struct api *api, struct conn *ret);

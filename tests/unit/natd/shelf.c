@@ -10,7 +10,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/cleanup.h"
+
 #define CAPACITY 65535
+
+static const struct lan_prefix lans[] = {
+	{ "lan0", { { { 0x20, 0x01, 0x0d, 0xb8, 0, 1 } } } },
+	{ "lan1", { { { 0x20, 0x01, 0x0d, 0xb8, 0, 2 } } } },
+};
+
+struct conditions shelf_world = {
+	.now = 1000,
+	.lease_now = 5000000,
+	.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP | PROTOCOL_BIT_SCTP |
+		     PROTOCOL_BIT_UDPLITE,
+	.lans = { lans, ARRAY_SIZE(lans) },
+};
 
 void shelf_make(struct shelf *shelf)
 {
@@ -21,12 +36,15 @@ void shelf_make(struct shelf *shelf)
 int shelf_try(struct shelf *shelf)
 {
 	struct store_fault why = { "" };
+	size_t moved;
 	int r;
 
 	shelf->table = make_table(CAPACITY);
 	r = store_open(shelf->dir, &shelf->store, &why);
 	if (r == 0)
 		r = store_load(shelf->store, shelf->table, &why);
+	if (r == 0)
+		table_settle_hosts(shelf->table, &shelf_world.lans, &moved);
 	if (r < 0)
 		fprintf(stderr, "%s\n", why.text);
 	return r;
@@ -74,13 +92,12 @@ const char *shelf_path(const struct shelf *shelf, const char *name)
 	return path;
 }
 
-int shelf_begin(struct shelf *shelf, const char *text, struct plan **ret)
+int shelf_begin_list(struct shelf *shelf, struct change_list *list, struct plan **ret)
 {
-	struct change_list list = make_list(text);
 	int r;
 
-	r = table_stage(shelf->table, &list, 1, ret);
-	change_list_done(&list);
+	r = table_stage(shelf->table, list, 1, &shelf_world, ret);
+	change_list_done(list);
 	if (r < 0)
 		return r;
 	if (plan_refused(*ret, 0))
@@ -88,12 +105,15 @@ int shelf_begin(struct shelf *shelf, const char *text, struct plan **ret)
 	return store_begin(shelf->store, *ret, table_next_id(shelf->table));
 }
 
-int shelf_ask(struct shelf *shelf, const char *text)
+int shelf_begin(struct shelf *shelf, const char *text, struct plan **ret)
 {
-	struct plan *plan = NULL;
-	int r;
+	struct change_list list = make_list(text);
 
-	r = shelf_begin(shelf, text, &plan);
+	return shelf_begin_list(shelf, &list, ret);
+}
+
+static int finish(struct shelf *shelf, int r, struct plan *plan)
+{
 	if (r == 0)
 		r = store_commit(shelf->store);
 	if (r == 0)
@@ -102,14 +122,34 @@ int shelf_ask(struct shelf *shelf, const char *text)
 	return r;
 }
 
+int shelf_ask_list(struct shelf *shelf, struct change_list *list)
+{
+	struct plan *plan = NULL;
+	int r = shelf_begin_list(shelf, list, &plan);
+
+	return finish(shelf, r, plan);
+}
+
+int shelf_ask(struct shelf *shelf, const char *text)
+{
+	struct plan *plan = NULL;
+	int r = shelf_begin(shelf, text, &plan);
+
+	return finish(shelf, r, plan);
+}
+
 static bool same_mapping(const struct mapping *a, const struct mapping *b)
 {
-	return a->id == b->id && a->created == b->created &&
+	return a->id == b->id && a->created == b->created && a->changed == b->changed &&
+	       a->expires == b->expires && a->lifetime == b->lifetime &&
+	       details_equal(a->details, b->details) &&
+	       address_equal(&a->host, &b->host) &&
 	       endpoint_equal(&a->external, &b->external) &&
 	       endpoint_equal(&a->internal, &b->internal) &&
-	       a->owner_uid == b->owner_uid && a->protocol == b->protocol &&
+	       a->owner_uid == b->owner_uid && a->changed_by == b->changed_by &&
+	       a->n_ports == b->n_ports && a->protocol == b->protocol &&
 	       a->origin == b->origin && a->enabled == b->enabled &&
-	       !strcmp(a->name, b->name);
+	       a->suffix == b->suffix && !strcmp(a->name, b->name);
 }
 
 bool shelf_same(const struct table *a, const struct table *b)

@@ -9,6 +9,7 @@
  */
 
 #include "../core/make.h"
+#include "core/conditions.h"
 #include "natd/store.h"
 
 /**
@@ -21,6 +22,9 @@ struct shelf {
 	struct store *store;
 	struct table *table;
 };
+
+/* how the world is for what the shelf asks of its table; its LANs are lan0 and lan1 */
+extern struct conditions shelf_world;
 
 /** shelf_make() - an empty directory, nothing open */
 void shelf_make(struct shelf *shelf);
@@ -42,9 +46,12 @@ const char *shelf_path(const struct shelf *shelf, const char *name);
 /** shelf_begin() - @text as make_list() reads it, staged and begun. Return: what
  * store_begin() says, with the plan in @ret */
 int shelf_begin(struct shelf *shelf, const char *text, struct plan **ret);
+/** the same of a list, which is empty afterwards */
+int shelf_begin_list(struct shelf *shelf, struct change_list *list, struct plan **ret);
 /** shelf_ask() - all the way into store and table. Return: what the store says; then
  * nothing is open, and the table is as before */
 int shelf_ask(struct shelf *shelf, const char *text);
+int shelf_ask_list(struct shelf *shelf, struct change_list *list);
 
 /** shelf_same() - do both tables hold the same mappings, in every field? */
 bool shelf_same(const struct table *a, const struct table *b);

@@ -65,12 +65,16 @@ static int run(uint16_t port, bool additions, bool everywhere)
 		.route_is_wan = route_is_wan,
 		.memory = &memory,
 	};
-	const struct endpoint external = { .addr = address_any4, .port = port };
+	const struct mapping m = {
+		.external = { .addr = address_any4, .port = port },
+		.protocol = IPPROTO_TCP,
+		.n_ports = 1,
+	};
 	struct ending ending = { .additions = additions };
 	size_t ended;
 	int r;
 
-	cr_assert_eq(ending_add(&ending, IPPROTO_TCP, &external, NULL), 0);
+	cr_assert_eq(ending_add(&ending, &m, false, NULL), 0);
 	r = ending_run(&ending, &parts, everywhere, &ended);
 	ending_done(&ending);
 	return r;

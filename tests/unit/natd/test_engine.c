@@ -37,6 +37,18 @@ static int route_is_wan(void *userdata, const struct in6_addr *addr)
 	return route_by_wan;
 }
 
+static uint8_t asked_for_listeners;
+
+static void conditions(void *userdata, uint8_t listeners, struct conditions *ret)
+{
+	asked_for_listeners = listeners;
+	*ret = (struct conditions){
+		.now = 1000,
+		.lease_now = 5000,
+		.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP,
+	};
+}
+
 static int resync(void *userdata, struct ruleset_fault *why)
 {
 	fake.resyncs++;
@@ -61,6 +73,7 @@ static void set_up(void)
 	static const uint8_t seed[16] = { 1 };
 	const struct engine_parts parts_with = {
 		.table = table = table_new(100, seed),
+		.conditions = conditions,
 		.wan_addresses = wan_addresses,
 		.route_is_wan = route_is_wan,
 		.resync = resync,
@@ -165,6 +178,14 @@ Test(engine, a_change_reaches_store_kernel_and_table)
 	cr_expect_eq(add(8080, "192.168.1.10:80")->verdict, VERDICT_ADDED);
 	expect_everywhere(1);
 	cr_expect_eq(fake.kernel_sequence, fake.store_sequence);
+}
+
+Test(engine, who_listens_is_asked_where_a_port_of_the_wan_may_be_taken)
+{
+	add(8080, "192.168.1.10:80");
+	cr_expect_eq(asked_for_listeners, PROTOCOL_BIT_TCP);
+	take_away(8080);
+	cr_expect_not(asked_for_listeners);
 }
 
 Test(engine, a_refusal_touches_nothing)

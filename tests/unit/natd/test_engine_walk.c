@@ -51,6 +51,15 @@ static uint64_t sum_of_table(void)
 	return sum;
 }
 
+static void conditions(void *userdata, uint8_t listeners, struct conditions *ret)
+{
+	*ret = (struct conditions){
+		.now = 1000,
+		.lease_now = 5000,
+		.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP,
+	};
+}
+
 static int resync(void *userdata, struct ruleset_fault *why)
 {
 	int r = fake_step();
@@ -137,6 +146,7 @@ static void begin(void)
 	static const uint8_t seed[16] = { 1 };
 	const struct engine_parts parts = {
 		.table = table = table_new(100, seed),
+		.conditions = conditions,
 		.wan_addresses = wan_addresses,
 		.route_is_wan = route_is_wan,
 		.is_local = is_local,
@@ -180,7 +190,7 @@ static bool has(uint16_t port)
 {
 	const struct endpoint external = { address_any4, port };
 
-	return table_find(table, IPPROTO_TCP, &external);
+	return table_find(table, MAPPING_FORWARD4, IPPROTO_TCP, &external);
 }
 
 /* A request that was answered "done" is, one that was answered "fault" is not; one of

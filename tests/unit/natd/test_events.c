@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The ring of events by itself: numbers, gaps, bounds, and what a plan becomes. */
+/* The ring of events by itself: numbers, gaps, bounds. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,9 +109,10 @@ Test(events, a_reader_without_a_number_hears_where_it_starts_and_what_comes_then
 
 Test(events, every_kind_has_its_word)
 {
-	static const char *const words[] = { "added",	    "changed",	   "removed",
-					     "refused",	    "wan-address", "repaired",
-					     "foreign-drop" };
+	static const char *const words[] = {
+		"added",  "changed", "removed",	    "expired",	"waiting",
+		"active", "refused", "wan-address", "repaired", "foreign-drop",
+	};
 	char wanted[64];
 
 	rejoin(FIRST - 1);
@@ -268,168 +269,4 @@ Test(events, a_refusal_tells_who_asked_where_that_is_known)
 		  "\"event\":\"refused\",\"uid\":1000,\"pid\":4711,\"problem\":{");
 	expect_in(text.bytes, "\"code\":\"conflict\"");
 	expect_in(text.bytes, "\"uid\":null,\"pid\":null,\"problem\":{");
-}
-
-/* ------------------------------------------------------------ plans */
-
-static struct table *table;
-
-static void set_up_plan(void)
-{
-	static const uint8_t seed[16] = { 1 };
-
-	set_up();
-	table = table_new(65535, seed);
-	rejoin(FIRST - 1);
-}
-
-static void tear_down_plan(void)
-{
-	table_free(table);
-	tear_down();
-}
-
-TestSuite(events_of_plans, .init = set_up_plan, .fini = tear_down_plan, .timeout = 60);
-
-/* "+8080>80" adds it to port 80 of a host, "-8080" removes it. */
-static void add_words(struct change_list *list, const char *words)
-{
-	for (const char *at = words; *at; at += strcspn(at, " "), at += *at == ' ') {
-		struct change change = { .kind = CHANGE_REMOVE };
-		unsigned int port, to = 0;
-
-		cr_assert_geq(sscanf(at + 1, "%u>%u", &port, &to), 1);
-		if (*at == '+') {
-			change.kind = CHANGE_ADD;
-			change.protocols = PROTOCOL_BIT_TCP;
-			change.mapping = (struct mapping){ .origin = ORIGIN_ADMIN,
-							   .enabled = true };
-			change.mapping.external.port = (uint16_t)port;
-			change.mapping.internal.port = (uint16_t)to;
-			cr_assert_eq(address_parse("192.168.1.10",
-						   &change.mapping.internal.addr),
-				     0);
-			mapping_resolve(&change.mapping);
-		} else {
-			change.selector.protocol = IPPROTO_TCP;
-			change.selector.port = (uint16_t)port;
-		}
-		cr_assert_eq(change_list_add(list, &change), 0);
-	}
-}
-
-/* Each of @requests is a request of its own; all are one plan. */
-static const char *told(const char *const *requests, size_t n, enum events_state state)
-{
-	struct change_list lists[4] = { 0 };
-	struct plan *plan;
-
-	for (size_t i = 0; i < n; i++)
-		add_words(&lists[i], requests[i]);
-	cr_assert_eq(table_stage(table, lists, n, &plan), 0);
-	for (size_t i = 0; i < n; i++)
-		cr_assert(!plan_refused(plan, i), "%s", requests[i]);
-	for (size_t i = 0; i < plan_size(plan); i++)
-		plan_effect(plan, i)->ended = (uint32_t)i + 1;
-	table_commit(table, plan);
-	events_tell_plan(events, plan);
-	plan_free(plan);
-	for (size_t i = 0; i < n; i++)
-		change_list_done(&lists[i]);
-	return read_on(state);
-}
-
-static const char *told_one(const char *words)
-{
-	return told(&words, 1, EVENTS_NONE);
-}
-
-/* "added 8080>80": of every line in order, from the JSON that it must be */
-static const char *summary(const char *lines)
-{
-	static char all[1024];
-	size_t len = 0;
-
-	all[0] = 0;
-	for (const char *line = lines; *line; line = strchr(line, '\n') + 1) {
-		size_t n = (size_t)(strchr(line, '\n') - line);
-		json_t *json = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
-		struct mapping m, before = { 0 };
-
-		cr_assert_not_null(json, "%s", line);
-		cr_assert_eq(
-			api_decode_mapping(json_object_get(json, "mapping"), &m, NULL), 0,
-			"%s", line);
-		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s %u>%u",
-					len ? ", " : "",
-					json_string_value(json_object_get(json, "event")),
-					m.external.port, m.internal.port);
-		if (json_object_get(json, "before")) {
-			cr_assert_eq(api_decode_mapping(json_object_get(json, "before"),
-							&before, NULL),
-				     0);
-			len += (size_t)snprintf(all + len, sizeof(all) - len, " from %u",
-						before.internal.port);
-			cr_expect_neq(m.id, before.id);
-		}
-		json_decref(json);
-	}
-	return all;
-}
-
-Test(events_of_plans, a_plan_is_told_by_what_it_makes_of_each_endpoint)
-{
-	static const struct {
-		const char *words, *wanted;
-	} cases[] = {
-		{ "+1>10 +2>20", "added 1>10, added 2>20" },
-		{ "-1", "removed 1>10" },
-		{ "-2 +2>21", "changed 2>21 from 20" },
-		{ "-2 +3>30 +2>22 +4>40",
-		  "added 3>30, changed 2>22 from 21, added 4>40" },
-		{ "-2 +2>23 -2 +2>24", "changed 2>24 from 22" },
-		{ "-2 +2>25 -2", "removed 2>24" },
-		{ "+9>90 -9", "" },
-		{ "+9>90 -9 +9>91 +8>80", "added 9>91, added 8>80" },
-		{ "-9 +9>91", "changed 9>91 from 91" },
-		{ "-3 -4 +3>31 +5>50", "removed 4>40, changed 3>31 from 30, added 5>50" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const char *got = summary(told_one(cases[i].words));
-
-		cr_expect_str_eq(got, cases[i].wanted, "%s: %s", cases[i].words, got);
-	}
-}
-
-Test(events_of_plans, what_two_requests_do_is_not_one_change)
-{
-	static const char *const requests[] = { "+1>10", "-1", "+1>11" };
-
-	cr_expect_str_eq(summary(told(requests, 3, EVENTS_NONE)),
-			 "added 1>10, removed 1>10, added 1>11");
-}
-
-Test(events_of_plans, ended_connections_are_those_of_all_steps)
-{
-	told_one("+1>10");
-	expect_in(text.bytes, ",\"ended\":1}\n");
-	told_one("-1 +2>20 +1>11");
-	expect_in(text.bytes, ",\"ended\":2}\n");
-	expect_in(text.bytes, ",\"ended\":4}\n");
-}
-
-Test(events_of_plans, what_the_ring_cannot_hold_is_numbered_and_lost)
-{
-	const size_t n = EVENTS_MAX + 1000;
-	char *words = calloc(n, 16), *at = words;
-	const char *request = words;
-
-	for (size_t i = 1; i <= n; i++)
-		at += sprintf(at, "+%zu>80 ", i);
-	events_wait(&reader);
-	told(&request, 1, EVENTS_MORE);
-	expect_in(text.bytes,
-		  "{\"event\":\"lost\",\"from\":1000,\"to\":1999}\n{\"seq\":2000,");
-	free(words);
 }

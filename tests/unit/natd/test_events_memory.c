@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/conditions.h"
 #include "natd/events.h"
 #include "tests/unit/core/heap.h"
 
@@ -46,6 +47,10 @@ static void remove_port(struct change_list *list, uint16_t port)
 static void set_up(void)
 {
 	static const uint8_t seed[16] = { 1 };
+	static const struct conditions at = {
+		.protocols = PROTOCOL_BIT_TCP,
+		.listeners_known = true,
+	};
 	struct change_list list = { 0 };
 
 	table = table_new(10, seed);
@@ -53,7 +58,7 @@ static void set_up(void)
 	add(&list, 2, 20);
 	remove_port(&list, 1);
 	add(&list, 1, 11);
-	cr_assert_eq(table_stage(table, &list, 1, &plan), 0);
+	cr_assert_eq(table_stage(table, &list, 1, &at, &plan), 0);
 	cr_assert_eq(plan_size(plan), 4);
 	table_commit(table, plan);
 	change_list_done(&list);

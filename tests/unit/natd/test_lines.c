@@ -302,7 +302,7 @@ static void remove_id(uint64_t id)
 	struct plan *plan;
 
 	cr_assert_eq(change_list_add(&list, &change), 0);
-	cr_assert_eq(table_stage(api.gw->table, &list, 1, &plan), 0);
+	cr_assert_eq(table_stage(api.gw->table, &list, 1, &api.gw->at, &plan), 0);
 	table_commit(api.gw->table, plan);
 	plan_free(plan);
 	change_list_done(&list);

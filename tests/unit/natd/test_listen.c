@@ -44,7 +44,10 @@ TestSuite(listen, .init = start, .fini = stop, .timeout = 20);
 
 static int listen_at(const char *at, bool rootless)
 {
-	return server_listen(at, geteuid(), getegid(), rootless, &fd, &why);
+	static const struct access nobody_else;
+
+	return server_listen(at, geteuid(), getegid(),
+			     server_mode(&nobody_else, rootless), &fd, &why);
 }
 
 static int try_connect(void)
@@ -80,6 +83,34 @@ Test(listen, the_socket_is_there_with_its_mode_whatever_the_umask)
 		cr_expect_eq(try_connect(), 0);
 		cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 		cr_expect(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		close(fd);
+	}
+}
+
+Test(listen, anybody_may_connect_exactly_where_the_access_block_speaks_of_others)
+{
+	static const struct {
+		struct access access;
+		bool rootless;
+		mode_t mode;
+	} cases[] = {
+		{ { .given = false }, false, 0660 },
+		{ { .given = false }, true, 0600 },
+		{ { .given = true }, false, 0660 },
+		{ { .given = true }, true, 0600 },
+		{ { .given = true, .look = true }, false, 0666 },
+		{ { .given = true, .look = true }, true, 0666 },
+		{ { .given = true, .n = 1 }, false, 0666 },
+		{ { .given = true, .n = 1 }, true, 0666 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		mode_t mode = server_mode(&cases[i].access, cases[i].rootless);
+
+		cr_expect_eq(mode, cases[i].mode, "case %zu: %o", i, mode);
+		cr_assert_eq(server_listen(path, geteuid(), getegid(), mode, &fd, &why),
+			     0, "%s", why.text);
+		cr_expect_eq(mode_of(path), cases[i].mode, "case %zu", i);
 		close(fd);
 	}
 }
@@ -270,7 +301,7 @@ Test(listen, an_owner_who_cannot_be_set_leaves_no_socket)
 	if (child == 0) {
 		drop_capabilities();
 		_exit(is_refused_owner(
-			      server_listen(path, other, getegid(), false, &fd, &why))
+			      server_listen(path, other, getegid(), 0660, &fd, &why))
 			      ? 0
 			      : 1);
 	}

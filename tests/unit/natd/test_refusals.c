@@ -50,6 +50,8 @@ Test(refusals, a_bad_id_is_refused_by_its_text)
 		json_decref(api_refused(&api, request, NULL, "bad-request"));
 		snprintf(request, sizeof(request), "DELETE /v1/mappings/%s", bad[i]);
 		json_decref(api_refused(&api, request, NULL, "bad-request"));
+		snprintf(request, sizeof(request), "PATCH /v1/mappings/%s", bad[i]);
+		json_decref(api_refused(&api, request, "{\"name\":null}", "bad-request"));
 	}
 	json_decref(api_refused(&api, "GET /v1/mappings/18446744073709551615", NULL,
 				"not-found"));
@@ -69,7 +71,17 @@ Test(refusals, a_wrong_parameter_is_refused_by_name)
 		{ "GET /v1/mappings?port=0", "port" },
 		{ "GET /v1/mappings?port=65536", "65536" },
 		{ "GET /v1/mappings?port=80&port=81", "twice" },
-		{ "GET /v1/mappings?protocol=sctp", "sctp" },
+		{ "GET /v1/mappings?protocol=dccp", "dccp" },
+		{ "GET /v1/mappings?protocol=tcp,udp", "tcp,udp" },
+		{ "GET /v1/mappings?state=asleep", "state" },
+		{ "GET /v1/mappings?state=", "state" },
+		{ "GET /v1/mappings?problems=yes", "problems" },
+		{ "GET /v1/mappings?owner=", "owner" },
+		{ "GET /v1/mappings?owner=uid:99999999999999999999", "owner" },
+		{ "DELETE /v1/mappings/1?drain=yes", "drain" },
+		{ "DELETE /v1/mappings/1?drain=", "drain" },
+		{ "DELETE /v1/mappings/1?force=true", "force" },
+		{ "PATCH /v1/mappings/1?drain=true", "drain" },
 		{ "GET /v1/mappings?to=host", "host" },
 		{ "GET /v1/status?x=1", "x" },
 		{ "GET /v1/mappings/1?name=web", "name" },
@@ -102,8 +114,10 @@ Test(refusals, no_such_path_and_no_such_method)
 	} wrong[] = {
 		{ "PUT /v1/mappings", "GET, HEAD, POST" },
 		{ "DELETE /v1/mappings", "GET, HEAD, POST" },
-		{ "POST /v1/mappings/1", "GET, HEAD, DELETE" },
-		{ "PATCH /v1/mappings/x", "GET, HEAD, DELETE" },
+		{ "POST /v1/mappings/1", "GET, HEAD, PATCH, DELETE" },
+		{ "PUT /v1/mappings/x", "GET, HEAD, PATCH, DELETE" },
+		{ "PATCH /v1/mappings", "GET, HEAD, POST" },
+		{ "POST /v1/connections", "GET, HEAD, DELETE" },
 		{ "POST /v1/status", "GET, HEAD" },
 		{ "GET /v1/reload", "POST" },
 		{ "HEAD /v1/flush", "POST" },

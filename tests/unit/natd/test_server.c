@@ -274,13 +274,61 @@ Test(server, a_socket_file_that_is_another_ones_is_left_there)
 
 	/* as when another natd took over the path */
 	cr_assert_eq(unlink(api.path), 0);
-	cr_assert_eq(server_listen(api.path, geteuid(), getegid(), true, &fd, &why), 0,
+	cr_assert_eq(server_listen(api.path, geteuid(), getegid(), 0600, &fd, &why), 0,
 		     "%s", why.text);
 	server_free(api.server);
 	api.server = NULL;
 	cr_expect_eq(access(api.path, F_OK), 0);
 	close(fd);
 	unlink(api.path);
+}
+
+static mode_t mode_of_socket(void)
+{
+	struct stat st;
+
+	cr_assert_eq(stat(api.path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+Test(server, the_mode_of_the_socket_file_follows_the_configuration)
+{
+	struct access *access = &api.gw->config.access;
+
+	server_follow(api.server, false);
+	*access = (struct access){ .given = true, .look = true };
+	api.gw->configured(api.gw->configured_userdata);
+	cr_expect_eq(mode_of_socket(), 0666);
+	*access = (struct access){ .given = true };
+	api.gw->configured(api.gw->configured_userdata);
+	cr_expect_eq(mode_of_socket(), 0660);
+	server_follow(api.server, true);
+	api.gw->configured(api.gw->configured_userdata);
+	cr_expect_eq(mode_of_socket(), 0600);
+}
+
+Test(server, the_mode_of_another_ones_file_is_left_alone)
+{
+	int fd;
+
+	server_follow(api.server, false);
+	cr_assert_eq(unlink(api.path), 0);
+	api.gw->configured(api.gw->configured_userdata);
+	fd = open(api.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	cr_assert_geq(fd, 0);
+	close(fd);
+	api.gw->configured(api.gw->configured_userdata);
+	cr_expect_eq(mode_of_socket(), 0600);
+	cr_expect_eq(unlink(api.path), 0);
+}
+
+Test(server, nobody_follows_the_configuration_when_it_is_gone)
+{
+	server_follow(api.server, false);
+	cr_expect_not_null(api.gw->configured);
+	server_free(api.server);
+	api.server = NULL;
+	cr_expect_null(api.gw->configured);
 }
 
 Test(server, start_fails_without_descriptors_and_keeps_nothing)

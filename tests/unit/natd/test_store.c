@@ -49,7 +49,7 @@ Test(store, every_field_comes_back)
 	list.changes[0].mapping.owner_uid = UINT32_MAX;
 	list.changes[1].mapping.created = 1738324800;
 	list.changes[2].mapping.enabled = false;
-	cr_assert_eq(table_stage(shelf.table, &list, 1, &plan), 0);
+	cr_assert_eq(table_stage(shelf.table, &list, 1, &shelf_world, &plan), 0);
 	cr_assert(!plan_refused(plan, 0));
 	cr_assert_eq(store_begin(shelf.store, plan, table_next_id(shelf.table)), 0);
 	cr_assert_eq(store_commit(shelf.store), 0);
@@ -129,8 +129,9 @@ Test(store, a_list_with_one_row_in_the_way_is_not_written_at_all)
 {
 	char text[8192];
 
-	shelf_sql(&shelf, "INSERT INTO mapping VALUES (7, '', 'tcp', '*4', 999, "
-			  "'10.0.0.1', 999, 'admin', 0, 1, 1, 1)");
+	shelf_sql(&shelf,
+		  "INSERT INTO mapping VALUES (7, '', 'tcp', '*4', 999, "
+		  "'10.0.0.1', 999, 'admin', 0, 1, 1, 1, 0, 1, 0, 0, 0, '', '', '', 1)");
 	put_additions(text, 1, 32);
 	cr_expect_eq(shelf_ask(&shelf, text), -EUCLEAN);
 	shelf_sql(&shelf, "DELETE FROM mapping WHERE id = 7");
@@ -241,7 +242,7 @@ static void random_turn(void)
 		for (size_t c = 1 + random_below(3); c > 0; c--)
 			add_random(&lists[i]);
 	}
-	cr_assert_eq(table_stage(shelf.table, lists, n, &plan), 0);
+	cr_assert_eq(table_stage(shelf.table, lists, n, &shelf_world, &plan), 0);
 	cr_assert_eq(store_begin(shelf.store, plan, table_next_id(shelf.table)), 0);
 	if (takes) {
 		cr_assert_eq(store_commit(shelf.store), 0);
@@ -284,7 +285,7 @@ static void add_many(unsigned int n)
 		change = make_add(text);
 		cr_assert_eq(change_list_add(&list, &change), 0);
 	}
-	cr_assert_eq(table_stage(shelf.table, &list, 1, &plan), 0);
+	cr_assert_eq(table_stage(shelf.table, &list, 1, &shelf_world, &plan), 0);
 	change_list_done(&list);
 	cr_assert_eq(store_begin(shelf.store, plan, table_next_id(shelf.table)), 0);
 	cr_assert_eq(store_commit(shelf.store), 0);
@@ -314,75 +315,6 @@ Test(store, a_table_that_is_too_small_is_said)
 	cr_expect_eq(store_load(shelf.store, small, &why), -ENOSPC);
 	cr_expect_not_null(strstr(why.text, "more than 9 mappings"), "%s", why.text);
 	table_free(small);
-}
-
-/* ------------------------------------------------------------ endings */
-
-static void note_ending(void *userdata, uint8_t protocol, const struct endpoint *external)
-{
-	char *text = userdata, endpoint[ENDPOINT_STRLEN];
-
-	snprintf(text + strlen(text), 80, "%s %s\n", protocol_name(protocol),
-		 endpoint_format(external, endpoint));
-}
-
-static const char *endings(void)
-{
-	static char text[1024];
-
-	text[0] = '\0';
-	cr_assert_eq(store_endings(shelf.store, note_ending, text), 0);
-	return text;
-}
-
-Test(store, the_endpoint_of_a_removed_mapping_stays_until_it_is_done)
-{
-	cr_assert_eq(shelf_ask(&shelf, "+tcp,udp 80 10.0.0.1:80 web\n"
-				       "+tcp 443 [2001:db8::1]:443 six"),
-		     0);
-	cr_expect_str_eq(endings(), "");
-	cr_assert_eq(shelf_ask(&shelf, "-six\n-web"), 0);
-	shelf_expect(&shelf);
-	cr_expect_str_eq(endings(),
-			 "tcp 0.0.0.0:80\ntcp [2001:db8::1]:443\nudp 0.0.0.0:80\n");
-
-	store_endings_done(shelf.store);
-	cr_assert_eq(shelf_ask(&shelf, "+udp 53 10.0.0.1:53 dns"), 0);
-	cr_expect_str_eq(endings(), "");
-	shelf_expect(&shelf);
-	cr_expect_str_eq(endings(), "");
-}
-
-Test(store, endings_of_the_same_turn_outlive_those_that_are_done)
-{
-	cr_assert_eq(shelf_ask(&shelf, "+tcp 80 10.0.0.1:80\n+tcp 81 10.0.0.1:81"), 0);
-	cr_assert_eq(shelf_ask(&shelf, "-tcp 80"), 0);
-	store_endings_done(shelf.store);
-	cr_assert_eq(shelf_ask(&shelf, "-tcp 81"), 0);
-	cr_expect_str_eq(endings(), "tcp 0.0.0.0:81\n");
-	/* not done: it stays */
-	cr_assert_eq(shelf_ask(&shelf, "+tcp 82 10.0.0.1:82"), 0);
-	cr_expect_str_eq(endings(), "tcp 0.0.0.0:81\n");
-	/* the same endpoint again is one ending */
-	cr_assert_eq(shelf_ask(&shelf, "+tcp 81 10.0.0.1:81"), 0);
-	cr_assert_eq(shelf_ask(&shelf, "-tcp 81"), 0);
-	cr_expect_str_eq(endings(), "tcp 0.0.0.0:81\n");
-}
-
-Test(store, a_rollback_brings_endings_back)
-{
-	struct plan *plan = NULL;
-
-	cr_assert_eq(shelf_ask(&shelf, "+tcp 80 10.0.0.1:80"), 0);
-	cr_assert_eq(shelf_ask(&shelf, "-tcp 80"), 0);
-	store_endings_done(shelf.store);
-	cr_assert_eq(shelf_begin(&shelf, "+tcp 81 10.0.0.1:81", &plan), 0);
-	store_rollback(shelf.store);
-	plan_free(plan);
-	cr_expect_str_eq(endings(), "tcp 0.0.0.0:80\n");
-	/* and they go with the next one that is committed */
-	cr_assert_eq(shelf_ask(&shelf, "+tcp 81 10.0.0.1:81"), 0);
-	cr_expect_str_eq(endings(), "");
 }
 
 /* ------------------------------------------------------------ others at the same file */

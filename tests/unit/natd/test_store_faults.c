@@ -63,15 +63,35 @@ static void find_out(struct plan *plan, uint64_t before)
 	table_commit(shelf.table, plan);
 }
 
+/* Every statement that there is. */
+static struct change_list everything(void)
+{
+	const struct lease_anchor anchor = { .lease = 77 };
+	const struct store_traffic traffic = { .connections = 7 };
+	struct change_list list =
+		make_list("-web\n+tcp 80 10.0.0.2:80 web\n+tcp 81 10.0.0.1:81");
+	struct change update = {
+		.kind = CHANGE_UPDATE,
+		.selector.id = 2,
+		.patch.set = PATCH_ENABLED,
+	};
+
+	cr_assert_eq(change_list_add(&list, &update), 0);
+	store_set_anchor(shelf.store, &anchor);
+	cr_assert_eq(store_put_traffic(shelf.store, 1, &traffic), 0);
+	cr_assert_eq(store_put_traffic(shelf.store, 2, &traffic), 0);
+	return list;
+}
+
 /* One request, with the disk as it is armed. */
 static void ask_on_a_bad_disk(void)
 {
 	uint64_t before = store_sequence(shelf.store);
+	struct change_list list = everything();
 	struct plan *plan = NULL;
 	int r;
 
-	r = shelf_begin(&shelf, "-web\n+tcp 80 10.0.0.2:80 web\n+tcp 81 10.0.0.1:81",
-			&plan);
+	r = shelf_begin_list(&shelf, &list, &plan);
 	if (r < 0) {
 		ends.refused++;
 		cr_expect_eq(r, -EIO);
@@ -184,10 +204,12 @@ Test(store_faults, a_row_that_others_changed_is_no_row_to_remove)
 
 Test(store_faults, a_row_that_others_added_is_in_the_way)
 {
-	shelf_sql(&shelf,
-		  "INSERT INTO mapping SELECT 77, 'x', protocol, external_address, 81, "
-		  "internal_address, 81, origin, owner_uid, enabled, created, 0 "
-		  "FROM mapping WHERE id = 1");
+	shelf_sql(
+		&shelf,
+		"INSERT INTO mapping SELECT 77, 'x', protocol, external_address, 81, "
+		"internal_address, 81, origin, owner_uid, enabled, created, changed, "
+		"changed_by, n_ports, lifetime, expires, suffix, lan, comment, remotes, 0 "
+		"FROM mapping WHERE id = 1");
 	cr_expect_eq(shelf_ask(&shelf, "+tcp 81 10.0.0.1:81"), -EUCLEAN);
 	cr_expect_eq(store_sequence(shelf.store), 1);
 }

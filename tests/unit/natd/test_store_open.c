@@ -166,9 +166,9 @@ Test(store_open, a_newer_format_is_named_with_both_numbers)
 	shelf_open(&shelf);
 	shelf_close(&shelf);
 	shelf_sql(&shelf, "PRAGMA user_version = 7");
-	refused(shelf.dir, -EPROTO, "format 7, this natd knows up to 1");
+	refused(shelf.dir, -EPROTO, "format 7, this natd knows up to 2");
 	/* and it was left alone */
-	shelf_sql(&shelf, "PRAGMA user_version = 1");
+	shelf_sql(&shelf, "PRAGMA user_version = 2");
 	shelf_open(&shelf);
 }
 
@@ -252,6 +252,24 @@ Test(store_rot, a_wrong_value_in_any_column_is_found)
 		"owner_uid = 1",
 		"enabled = 0",
 		"created = 1001",
+		"changed = 1001",
+		"changed_by = 1",
+		"n_ports = 2",
+		"n_ports = 0",
+		"n_ports = 65537",
+		"lifetime = 1",
+		"expires = 1",
+		"suffix = 1",
+		"lan = 'lan0'",
+		"lan = 'an interface with a long name'",
+		"comment = 'no'",
+		"comment = printf('%.128c', 'a')",
+		"remotes = '10.0.0.0/8'",
+		"remotes = '10.0.0.0/8  11.0.0.0/8'",
+		"remotes = '10.0.0.0'",
+		"remotes = 'anybody'",
+		"remotes = printf('%.80c', '1')",
+		"remotes = replace(printf('%.65c', 'x'), 'x', '10.0.0.0/8 ')",
 		"checksum = checksum + 1",
 		"id = 3",
 	};
@@ -283,7 +301,8 @@ Test(store_rot, a_row_that_took_the_place_of_another_is_found)
 		"DELETE FROM mapping WHERE id = 2;"
 		"INSERT INTO mapping SELECT id + 1, 'twin', 'udp', external_address, "
 		"external_port, internal_address, internal_port, origin, owner_uid, enabled, "
-		"created, checksum FROM mapping WHERE id = 1",
+		"created, changed, changed_by, n_ports, lifetime, expires, suffix, lan, "
+		"comment, remotes, checksum FROM mapping WHERE id = 1",
 		-EUCLEAN, "mapping 2 does not fit its checksum");
 }
 
@@ -311,6 +330,9 @@ Test(store_rot, a_missing_table_is_damage)
 	shelf_done(&shelf);
 	fresh();
 	loads_as("DROP TABLE mapping", -EUCLEAN, "no such table: mapping");
+	shelf_done(&shelf);
+	fresh();
+	loads_as("DROP TABLE traffic", -EUCLEAN, "no such table: traffic");
 }
 
 /* The row has its right checksum: what is wrong is that it is there. */
@@ -323,11 +345,13 @@ static void row_is_found(uint64_t id, const char *name, const char *words)
 	cr_assert_eq(shelf_ask(&shelf, "+tcp 81 10.0.0.1:81"), 0);
 	cr_assert_eq(shelf_ask(&shelf, "-tcp 81"), 0);
 	m.id = id;
+	m.changed = m.created;
 	snprintf(m.name, sizeof(m.name), "%s", name);
 	snprintf(
 		sql, sizeof(sql),
 		"DROP INDEX mapping_name; INSERT INTO mapping VALUES (%llu, '%s', 'tcp', '*4', "
-		"81, '10.0.0.9', 81, 'admin', 0, 1, 1000, %lld)",
+		"81, '10.0.0.9', 81, 'admin', 0, 1, 1000, 1000, 0, 1, 0, 0, 0, '', '', '', "
+		"%lld)",
 		(unsigned long long)id, name, (long long)store_checksum_mapping(&m));
 	loads_as(sql, -EUCLEAN, words);
 }
@@ -351,5 +375,9 @@ Test(store_rot, a_wrong_ending_is_found)
 {
 	cr_assert_eq(shelf_ask(&shelf, "-web"), 0);
 	shelf_sql(&shelf, "UPDATE ending SET external_port = 81");
+	cr_expect_eq(store_endings(shelf.store, NULL, NULL), -EUCLEAN);
+	shelf_sql(&shelf, "UPDATE ending SET external_port = 80, last_port = 81");
+	cr_expect_eq(store_endings(shelf.store, NULL, NULL), -EUCLEAN);
+	shelf_sql(&shelf, "UPDATE ending SET last_port = 0");
 	cr_expect_eq(store_endings(shelf.store, NULL, NULL), -EUCLEAN);
 }

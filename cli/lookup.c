@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Theory of operation
+ *
+ * To wait, events are asked for before the list is read: what comes into force in between
+ * is told. Any event makes it look again, since an address, a mapping and a listener can
+ * all be what was missing.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/list_filters.h"
+#include "cli/notes.h"
+#include "cli/text.h"
+#include "cli/values.h"
+#include "cli/verb.h"
+#include "core/ndjson.h"
+
+DEFINE_CLEANUP(free, char *)
+
+#define WHY_STRLEN	 512
+#define FOR_EVER	 UINT64_MAX
+#define WAIT_MAX	 (365 * 86400)
+#define ENDPOINTS_STRLEN 4096
+
+/**
+ * struct lookup
+ * @found: endpoints, one a line; "" = there is none
+ * @why:   why there is none
+ * @until: when waiting ends, milliseconds; 0 = it is not waited
+ */
+struct lookup {
+	struct session *session;
+	struct client *events;
+	const char *name;
+	struct query query;
+	uint64_t until;
+	char found[ENDPOINTS_STRLEN];
+	char why[WHY_STRLEN];
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------ the list */
+
+/* Is @line, with its end, one of @lines? */
+static bool has_line(const char *lines, const char *line)
+{
+	const size_t len = strlen(line);
+
+	for (const char *at = lines; *at; at = strchr(at, '\n') + 1)
+		if (!strncmp(at, line, len))
+			return true;
+	return false;
+}
+
+/* Of several protocols with one endpoint it is said once. */
+static void put_endpoint(struct lookup *l, const struct mapping *m,
+			 const struct endpoint *e)
+{
+	char text[ENDPOINT_STRLEN], line[ENDPOINT_STRLEN + 8] = "";
+
+	text_append(line, sizeof(line), "%s", endpoint_format(e, text));
+	if (m->n_ports > 1)
+		text_append(line, sizeof(line), "-%u", e->port + m->n_ports - 1u);
+	text_append(line, sizeof(line), "\n");
+	if (!has_line(l->found, line) &&
+	    strlen(l->found) + strlen(line) < ENDPOINTS_STRLEN)
+		text_append(l->found, sizeof(l->found), "%s", line);
+}
+
+static int take_mapping(struct lookup *l, json_t *json)
+{
+	char why[WHY_STRLEN / 2];
+	struct mapping_state state;
+	struct mapping m;
+	int r = api_decode_mapping(json, &m, &state);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < state.n_endpoints; i++)
+		put_endpoint(l, &m, &state.endpoints[i]);
+	if (!state.n_endpoints) {
+		notes_why(&m, &state, why, sizeof(why));
+		text_append(l->why, sizeof(l->why), "%s%s: %s", *l->why ? "; " : "",
+			    protocol_name(m.protocol), why);
+	}
+	details_unref(m.details);
+	return 0;
+}
+
+/* Return: exit status; @ret_json is a new reference on EXIT_DONE. */
+static int look(struct lookup *l, json_t **ret_json)
+{
+	const struct request request = { .method = "GET", .path = l->query.path };
+	json_t *list = NULL, *element;
+	int status, r = 0;
+	size_t i;
+
+	l->found[0] = l->why[0] = '\0';
+	status = session_read(l->session, &request, &list);
+	if (status != EXIT_DONE)
+		return status;
+	json_array_foreach (list, i, element) {
+		r = take_mapping(l, element);
+		if (r < 0)
+			break;
+	}
+	if (r < 0 || !json_is_array(list)) {
+		json_decref(list);
+		return session_garbled(l->session);
+	}
+	*ret_json = list;
+	return EXIT_DONE;
+}
+
+/* Return: exit status. */
+static int print_json(const struct lookup *l, const json_t *list)
+{
+	CLEANUP(free) char *text = json_dumps(list, JSON_COMPACT);
+	struct pass pass = { 0 };
+
+	if (!text)
+		return session_fault(l->session, "out of memory");
+	session_pass(&pass, text, strlen(text));
+	session_pass(&pass, "\n", 1);
+	return EXIT_DONE;
+}
+
+static int answer(const struct lookup *l, const json_t *list)
+{
+	if (l->session->json) {
+		if (print_json(l, list) != EXIT_DONE)
+			return EXIT_NATD;
+	} else if (!l->session->quiet) {
+		fputs(l->found, stdout);
+	}
+	if (*l->found)
+		return EXIT_DONE;
+	if (json_array_size(list))
+		session_fault(l->session, "%s has no external endpoint in force: %s.",
+			      l->name, l->why);
+	else
+		session_fault(l->session, "no forward is called %s. See: natctl list",
+			      l->name);
+	return EXIT_REFUSED;
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+static int count_line(void *userdata, const char *line, size_t len)
+{
+	(*(size_t *)userdata)++;
+	return 0;
+}
+
+struct reading {
+	struct ndjson lines;
+	size_t n;
+};
+
+static int take_bytes(void *userdata, const char *bytes, size_t len)
+{
+	struct reading *reading = userdata;
+
+	return ndjson_feed(&reading->lines, bytes, len, count_line, &reading->n);
+}
+
+/* Return: EXIT_DONE, *@ret_n being the events that came, 0 when the time is over. */
+static int wait_event(struct lookup *l, struct client_stream *stream,
+		      struct reading *reading, size_t *ret_n)
+{
+	const size_t before = reading->n;
+	struct flaw why;
+	int r;
+
+	while (reading->n == before) {
+		struct pollfd p = { .fd = client_fd(l->events), .events = POLLIN };
+		const uint64_t now = now_ms();
+		int patience = -1;
+
+		if (l->until != FOR_EVER && now >= l->until)
+			break;
+		if (l->until != FOR_EVER)
+			patience = (int)(l->until - now < 60000 ? l->until - now : 60000);
+		if (poll(&p, 1, patience) <= 0)
+			continue;
+		r = client_take(l->events, stream, take_bytes, reading, &why);
+		if (r == -EPROTO) {
+			r = session_refused(l->session, &stream->refusal);
+			answer_done(&stream->refusal);
+			return r;
+		}
+		if (r <= 0)
+			return session_fault(
+				l->session, "%s",
+				r < 0 ? why.text
+				      : "natd has ended its events. Try again.");
+	}
+	*ret_n = reading->n - before;
+	return EXIT_DONE;
+}
+
+/* The list is read once the stream has begun, and then after each event. */
+static int follow(struct lookup *l, struct reading *reading, json_t **ret)
+{
+	struct client_stream stream = { 0 };
+	size_t n = 1;
+	int status;
+
+	for (;;) {
+		status = wait_event(l, &stream, reading, &n);
+		if (status != EXIT_DONE || !n)
+			return status;
+		json_decref(*ret);
+		*ret = NULL;
+		status = look(l, ret);
+		if (status != EXIT_DONE || *l->found)
+			return status;
+	}
+}
+
+static int wait_for(struct lookup *l, json_t **ret)
+{
+	const struct request request = { .method = "GET",
+					 .path = "/v1/events",
+					 .accept = "application/x-ndjson" };
+	struct reading reading = { 0 };
+	struct flaw why;
+	int status;
+
+	if (client_twin(l->session->client, &l->events) < 0)
+		return session_fault(l->session, "out of memory");
+	if (client_begin(l->events, &request, &why) < 0)
+		status = session_fault(l->session, "%s", why.text);
+	else
+		status = follow(l, &reading, ret);
+	ndjson_done(&reading.lines);
+	client_free(l->events);
+	return status;
+}
+
+/* ------------------------------------------------------------------ the verb */
+
+static int read_wait(const struct args *args, struct lookup *l, struct flaw *why)
+{
+	const char *text = args_option(args, "--wait");
+	uint64_t seconds;
+
+	if (!text)
+		return 0;
+	l->until = FOR_EVER;
+	if (!*text)
+		return 0;
+	if (value_count("--wait", text, WAIT_MAX, &seconds, why) < 0)
+		return -EINVAL;
+	l->until = now_ms() + seconds * 1000;
+	return 0;
+}
+
+static int lookup_run(struct session *session, const struct args *args)
+{
+	CLEANUP(json_decref) json_t *list = NULL;
+	struct lookup l = { .session = session, .name = args->operands[0] };
+	struct flaw why;
+	int status;
+
+	query_begin(&l.query, "/v1/mappings");
+	if (value_name(l.name, &why) < 0 || read_wait(args, &l, &why) < 0)
+		return session_usage(session, "%s", why.text);
+	query_add(&l.query, "name", l.name);
+	if (filters_read(args, &l.query, &why) < 0)
+		return session_usage(session, "%s", why.text);
+
+	status = look(&l, &list);
+	if (status == EXIT_DONE && !*l.found && l.until)
+		status = wait_for(&l, &list);
+	return status == EXIT_DONE ? answer(&l, list) : status;
+}
+
+const struct verb verb_lookup = {
+	.name = "lookup",
+	.also = "resolve find where endpoint",
+	.usage = "NAME [--proto PROTO] [--wait[=SECONDS]]",
+	.summary = "print the external endpoint that a name has",
+	.help = "Address and port at which the world reaches the forward now, one a line for\n"
+		"each address; of a range all its ports. Where there is none it is said why,\n"
+		"and the exit status is 1. With --wait it is waited until there is one.\n"
+		"\n"
+		"  natctl lookup web\n"
+		"  natctl lookup game --proto udp --wait=30\n",
+	.run = lookup_run,
+};

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The verbs that alter a forward which is there: renew, enable, disable, rename, comment.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/changes.h"
+#include "cli/select.h"
+#include "cli/values.h"
+#include "cli/verb.h"
+
+DEFINE_CLEANUP(free, struct change *)
+
+static int complain(struct session *session, int r, const struct flaw *why)
+{
+	if (r == -ENOMEM)
+		return session_fault(session, "out of memory");
+	return session_usage(session, "%s", why->text);
+}
+
+static int make(struct session *session, const struct selection *selection,
+		const struct patch *patch, bool drain)
+{
+	CLEANUP(free) struct change *changes = NULL;
+
+	changes = calloc(selection->n, sizeof(*changes));
+	if (!changes)
+		return session_fault(session, "out of memory");
+	for (size_t i = 0; i < selection->n; i++) {
+		changes[i].kind = CHANGE_UPDATE;
+		changes[i].drain = drain;
+		changes[i].selector = selection->selectors[i];
+		changes[i].patch = *patch;
+	}
+	return changes_make(session, changes, selection->n);
+}
+
+static int update(struct session *session, const struct args *args, size_t tail,
+		  const struct patch *patch)
+{
+	struct selection selection = { 0 };
+	struct flaw why;
+	int status, r = select_read(args, tail, &selection, &why);
+
+	if (r < 0)
+		return complain(session, r, &why);
+	status = make(session, &selection, patch, args_has(args, "--drain"));
+	selection_done(&selection);
+	return status;
+}
+
+/* What is given to one forward, or to one of each protocol: "7 TEXT", "tcp 80 TEXT". */
+static int check_tail(const struct args *args, struct flaw *why)
+{
+	uint8_t bits;
+
+	if (args->n_operands == 2 || protocols_parse(args->operands[0], &bits) == 0)
+		return 0;
+	return flaw_set(why,
+			"%s: %s is one word too many. A text of several words stands in "
+			"quotes.",
+			args->verb->name, args->operands[2]);
+}
+
+/* ------------------------------------------------------------------ the verbs */
+
+static int renew_run(struct session *session, const struct args *args)
+{
+	const char *lease = args_option(args, "--lease");
+	struct patch patch = { .set = PATCH_LIFETIME };
+	struct flaw why;
+
+	if (!lease)
+		return session_usage(session,
+				     "renew: --lease TIME is missing. Say how "
+				     "long from now: --lease 1h; 0 is for ever.");
+	if (value_lease(lease, &patch.lifetime, &why) < 0)
+		return session_usage(session, "%s", why.text);
+	return update(session, args, 0, &patch);
+}
+
+static int enable_run(struct session *session, const struct args *args)
+{
+	const struct patch patch = { .set = PATCH_ENABLED, .enabled = true };
+
+	return update(session, args, 0, &patch);
+}
+
+static int disable_run(struct session *session, const struct args *args)
+{
+	const struct patch patch = { .set = PATCH_ENABLED };
+
+	return update(session, args, 0, &patch);
+}
+
+static int rename_run(struct session *session, const struct args *args)
+{
+	const char *name = args->operands[args->n_operands - 1];
+	struct patch patch = { .set = PATCH_NAME };
+	struct flaw why;
+
+	if (check_tail(args, &why) < 0 || (*name && value_name(name, &why) < 0))
+		return session_usage(session, "%s", why.text);
+	snprintf(patch.name, sizeof(patch.name), "%s", name);
+	return update(session, args, 1, &patch);
+}
+
+static int comment_run(struct session *session, const struct args *args)
+{
+	const char *comment = args->operands[args->n_operands - 1];
+	struct patch patch = { .set = PATCH_COMMENT };
+	struct flaw why;
+	int status;
+
+	if (check_tail(args, &why) < 0 || value_comment(comment, &why) < 0)
+		return session_usage(session, "%s", why.text);
+	if (details_new("", comment, NULL, 0, &patch.details) < 0)
+		return session_fault(session, "out of memory");
+	status = update(session, args, 1, &patch);
+	details_unref(patch.details);
+	return status;
+}
+
+const struct verb verb_renew = {
+	.name = "renew",
+	.also = "extend lease prolong",
+	.usage = "PROTO PORT [--lease TIME] | ID|NAME... [--lease TIME]",
+	.summary = "give forwards a new lease, counted from now",
+	.help = "TIME is written as 90s, 15m, 1h, 7d, 1w or 1h30m. With 0 they stay until\n"
+		"they are removed. All of them are renewed or none.\n"
+		"\n"
+		"  natctl renew game --lease 1h\n"
+		"  natctl renew tcp 8080 --lease 7d\n",
+	.changes = true,
+	.run = renew_run,
+};
+
+const struct verb verb_enable = {
+	.name = "enable",
+	.also = "on activate resume",
+	.usage = "PROTO PORT | ID|NAME...",
+	.summary = "put forwards into force again",
+	.help = "What disable, or add --disabled, has put aside.\n"
+		"\n"
+		"  natctl enable web\n",
+	.changes = true,
+	.run = enable_run,
+};
+
+const struct verb verb_disable = {
+	.name = "disable",
+	.also = "off deactivate pause suspend stop",
+	.usage = "PROTO PORT [--drain] | ID|NAME... [--drain]",
+	.summary = "put forwards aside, and end their connections",
+	.help = "They stay in the list, and keep their ports. With --drain what is\n"
+		"established goes on until it ends.\n"
+		"\n"
+		"  natctl disable web\n"
+		"  natctl disable tcp 8080 --drain\n",
+	.changes = true,
+	.run = disable_run,
+};
+
+const struct verb verb_rename = {
+	.name = "rename",
+	.also = "mv name",
+	.usage = "PROTO PORT NEWNAME | ID|NAME NEWNAME",
+	.summary = "give a forward another name",
+	.help = "Of a name all forwards that carry it are renamed. With '' there is no name\n"
+		"any more. Connections go on.\n"
+		"\n"
+		"  natctl rename web www\n"
+		"  natctl rename tcp 8080 www\n",
+	.changes = true,
+	.run = rename_run,
+};
+
+const struct verb verb_comment = {
+	.name = "comment",
+	.also = "note describe annotate",
+	.usage = "PROTO PORT TEXT | ID|NAME TEXT",
+	.summary = "give a forward a note for people",
+	.help = "At most 127 bytes; natctl list --wide shows it. With '' there is none any\n"
+		"more.\n"
+		"\n"
+		"  natctl comment web 'the children'\\''s server'\n",
+	.changes = true,
+	.run = comment_run,
+};
