@@ -104,11 +104,12 @@ static void load_source(struct rule *r, uint8_t family)
 
 /* Where a mapping leads, that leaves from its external port. Where both numbers are the
  * same it is seen to later, and only when that port would not be kept anyway. */
-static void leave_from_mapping(struct skeleton *s, const char *chain, uint8_t family,
-			       uint8_t protocol)
+static void leave_from_mapping(struct skeleton *s, const char *chain, uint8_t protocol,
+			       enum set_id map)
 {
-	bool ipv4 = family == NFPROTO_IPV4;
-	enum set_id map = ipv4 ? SET_BACK4 : SET_BACK6;
+	bool ipv4 = map == SET_BACK4 || map == SET_BACK4_AT;
+	bool given = map == SET_BACK4_AT || map == SET_BACK6_AT;
+	uint8_t family = ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 	struct rule *r;
 
 	if (!skeleton_uses(s, map))
@@ -118,35 +119,24 @@ static void leave_from_mapping(struct skeleton *s, const char *chain, uint8_t fa
 	rule_family(r, family);
 	load_source(r, family);
 	rule_map(r, map);
-	rule_masquerade_to_reg(r);
-	rule_end(r);
-}
-
-static void leave_at_mapping(struct skeleton *s, const char *chain, uint8_t family,
-			     uint8_t protocol)
-{
-	bool ipv4 = family == NFPROTO_IPV4;
-	enum set_id map = ipv4 ? SET_BACK4_AT : SET_BACK6_AT;
-	struct rule *r;
-
-	if (!skeleton_uses(s, map))
-		return;
-	r = skeleton_rule(s, chain);
-	rule_protocol(r, protocol);
-	rule_family(r, family);
-	load_source(r, family);
-	rule_map(r, map);
-	rule_nat(r, NFT_NAT_SNAT, family, ipv4 ? REG0 + 1 : REG0 + 4);
+	if (given)
+		rule_nat(r, NFT_NAT_SNAT, family, ipv4 ? REG0 + 1 : REG0 + 4);
+	else
+		rule_masquerade_to_reg(r);
 	rule_end(r);
 }
 
 static void leave_from_mappings(struct skeleton *s, const char *chain, uint8_t family)
 {
+	const bool ipv4 = family == NFPROTO_IPV4;
+
 	for (unsigned i = 0; i < PROTOCOL_COUNT; i++) {
 		if (!protocol_is_symmetric(s->options->symmetry, protocol_at(i)))
 			continue;
-		leave_from_mapping(s, chain, family, protocol_at(i));
-		leave_at_mapping(s, chain, family, protocol_at(i));
+		leave_from_mapping(s, chain, protocol_at(i),
+				   ipv4 ? SET_BACK4 : SET_BACK6);
+		leave_from_mapping(s, chain, protocol_at(i),
+				   ipv4 ? SET_BACK4_AT : SET_BACK6_AT);
 	}
 }
 

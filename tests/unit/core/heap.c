@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <criterion/criterion.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -124,4 +125,23 @@ void heap_reset_peak(void)
 size_t heap_blocks(void)
 {
 	return blocks;
+}
+
+size_t heap_exhaust(int (*attempt)(void *userdata), void *userdata)
+{
+	const size_t before = heap_blocks();
+	int r, hit;
+	size_t n = 0;
+
+	do {
+		heap_fail_at(++n);
+		r = attempt(userdata);
+		hit = heap_failed();
+		heap_fail_at(0);
+		cr_assert_eq(heap_blocks(), before, "allocation %zu: leak", n);
+		cr_assert_eq(r, r == 0 ? 0 : -ENOMEM, "allocation %zu: %d", n, r);
+		cr_assert_lt(n, 10000);
+	} while (hit);
+	cr_assert_eq(r, 0);
+	return n;
 }

@@ -23,3 +23,7 @@ size_t heap_peak(void);
 void heap_reset_peak(void);
 /** allocations that are held */
 size_t heap_blocks(void);
+/** heap_exhaust() - run @attempt with the first, second, third... allocation failing,
+ * until it needs no more of them; it fails with -ENOMEM, or finds a way without, and
+ * leaves nothing. Asserts that. Return: which one it did not need */
+size_t heap_exhaust(int (*attempt)(void *userdata), void *userdata);

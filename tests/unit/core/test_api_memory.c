@@ -12,27 +12,6 @@
 #include "heap.h"
 #include "make.h"
 
-/* Runs @attempt with the first, second, third... allocation failing, until it needs no
- * more of them; it fails with -ENOMEM, or finds a way without, and leaves nothing. */
-static size_t exhaust(int (*attempt)(void *userdata), void *userdata)
-{
-	const size_t blocks = heap_blocks();
-	int r, failed;
-	size_t n = 0;
-
-	do {
-		heap_fail_at(++n);
-		r = attempt(userdata);
-		failed = heap_failed();
-		heap_fail_at(0);
-		cr_assert_eq(heap_blocks(), blocks, "allocation %zu: leak", n);
-		cr_assert_eq(r, r == 0 ? 0 : -ENOMEM, "allocation %zu: %d", n, r);
-		cr_assert_lt(n, 10000);
-	} while (failed);
-	cr_assert_eq(r, 0);
-	return n;
-}
-
 /* jansson's allocations too go through the heap that can fail. */
 static void wrap_jansson(void)
 {
@@ -64,7 +43,7 @@ Test(api_memory, decoding_without_any_appends_nothing, .init = wrap_jansson)
 	json_t *json;
 
 	cr_assert_eq(api_parse(document, strlen(document), &json, &why), 0);
-	cr_expect_eq(exhaust(decode, json), 4);
+	cr_expect_eq(heap_exhaust(decode, json), 4);
 	json_decref(json);
 }
 
@@ -146,7 +125,7 @@ static void exhaust_encoding(int (*attempt)(void *userdata), const void *value,
 	struct encoding encoding = { value, want };
 
 	cr_assert_not_null(want);
-	cr_expect_gt(exhaust(attempt, &encoding), 10);
+	cr_expect_gt(heap_exhaust(attempt, &encoding), 10);
 	json_decref(want);
 }
 
@@ -201,10 +180,10 @@ Test(api_memory, reading_without_any_loses_nothing, .init = wrap_jansson)
 
 	m.id = 7;
 	json = api_encode_mapping(&m, NULL);
-	cr_expect_eq(exhaust(read_mapping, json), 2);
+	cr_expect_eq(heap_exhaust(read_mapping, json), 2);
 	json_decref(json);
 	details_unref(m.details);
 	json = json_pack("{s:s}", "comment", "b");
-	cr_expect_eq(exhaust(read_patch, json), 2);
+	cr_expect_eq(heap_exhaust(read_patch, json), 2);
 	json_decref(json);
 }

@@ -62,27 +62,6 @@ Test(memory, sixty_thousand_mappings_take_400_bytes_each_at_most)
 	cr_expect_eq(heap_held(), before);
 }
 
-/* Runs @attempt with the first, second, third... allocation failing, until it needs no
- * more of them; it fails with -ENOMEM, or finds a way without, and leaves nothing. */
-static size_t exhaust(int (*attempt)(void *userdata), void *userdata)
-{
-	const size_t blocks = heap_blocks();
-	int r, failed;
-	size_t n = 0;
-
-	do {
-		heap_fail_at(++n);
-		r = attempt(userdata);
-		failed = heap_failed();
-		heap_fail_at(0);
-		cr_assert_eq(heap_blocks(), blocks, "allocation %zu: leak", n);
-		cr_assert_eq(r, r == 0 ? 0 : -ENOMEM, "allocation %zu: %d", n, r);
-		cr_assert_lt(n, 10000);
-	} while (failed);
-	cr_assert_eq(r, 0);
-	return n;
-}
-
 #define LOADED                                                                           \
 	"tcp 8080 192.168.1.10:80 web\n"                                                 \
 	"udp 8080 192.168.1.10:80 web\n"                                                 \
@@ -124,7 +103,7 @@ static int stage_and_drop(void *userdata)
 /* What a table keeps for the next time (owners, ranges, leases) is there beforehand. */
 static void exhaust_staging(struct staging_attempt *a, size_t least)
 {
-	const size_t n = exhaust(stage_and_drop, a);
+	const size_t n = heap_exhaust(stage_and_drop, a);
 
 	cr_expect_gt(n, least, "only %zu allocations", n);
 	for (size_t i = 0; i < a->n; i++)
@@ -185,7 +164,7 @@ static int stage_in_a_new_table(void *userdata)
 
 static void exhaust_anew(struct staging_attempt *a, size_t least)
 {
-	const size_t n = exhaust(stage_in_a_new_table, a);
+	const size_t n = heap_exhaust(stage_in_a_new_table, a);
 
 	cr_expect_gt(n, least, "only %zu allocations", n);
 	for (size_t i = 0; i < a->n; i++)
@@ -268,7 +247,7 @@ Test(memory, a_table_and_a_load_without_any_fail_cleanly)
 	struct table *table = make_table(10);
 	struct mapping m = make_mapping("tcp 8080 192.168.1.10:80");
 
-	cr_expect_eq(exhaust(make_a_table, NULL), 3);
+	cr_expect_eq(heap_exhaust(make_a_table, NULL), 3);
 	m.id = 1;
 	heap_fail_at(1);
 	cr_expect_eq(table_load(table, &m), -ENOMEM);
@@ -309,6 +288,6 @@ static int feed_lines(void *userdata)
 
 Test(memory, lists_and_lines_without_any_fail_cleanly)
 {
-	cr_expect_gt(exhaust(add_changes, NULL), 3);
-	cr_expect_eq(exhaust(feed_lines, NULL), 2);
+	cr_expect_gt(heap_exhaust(add_changes, NULL), 3);
+	cr_expect_eq(heap_exhaust(feed_lines, NULL), 2);
 }

@@ -353,3 +353,16 @@ json_t *first_of(json_t *json, const char *key)
 {
 	return json_array_get(json_object_get(json, key), 0);
 }
+
+size_t api_count(struct api *api, const char *query)
+{
+	char request[160];
+	json_t *list;
+	size_t n;
+
+	snprintf(request, sizeof(request), "GET /v1/mappings%s", query);
+	list = api_json(api, request, NULL, 200);
+	n = json_array_size(list);
+	json_decref(list);
+	return n;
+}

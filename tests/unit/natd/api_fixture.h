@@ -74,6 +74,8 @@ void api_ask(struct api *api, const char *method_and_path, const char *type,
 /** api_json() - the same, with the status it must have; new reference */
 json_t *api_json(struct api *api, const char *method_and_path, const char *body,
 		 int status);
+/** api_count() - how many mappings "GET /v1/mappings" + @query lists */
+size_t api_count(struct api *api, const char *query);
 /** api_refused() - the same, of a problem document, with the code it must have. New
  * reference */
 json_t *api_refused(struct api *api, const char *method_and_path, const char *body,

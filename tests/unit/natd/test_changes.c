@@ -316,19 +316,6 @@ Test(changes, an_exhausted_pool_is_told)
 
 /* ------------------------------------------------------------ filters */
 
-static size_t count_list(const char *query)
-{
-	char request[160];
-	json_t *list;
-	size_t n;
-
-	snprintf(request, sizeof(request), "GET /v1/mappings%s", query);
-	list = api_json(&api, request, NULL, 200);
-	n = json_array_size(list);
-	json_decref(list);
-	return n;
-}
-
 Test(changes, filters_look_at_all_kinds)
 {
 	static const struct {
@@ -373,8 +360,8 @@ Test(changes, filters_look_at_all_kinds)
 								   "23") "}]",
 		201));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		cr_expect_eq(count_list(cases[i].query), cases[i].n, "%s",
+		cr_expect_eq(api_count(&api, cases[i].query), cases[i].n, "%s",
 			     cases[i].query);
 	api.gw->blocked_by = "ip filter FORWARD (hook forward, policy drop)";
-	cr_expect_eq(count_list("?problems=true"), 6);
+	cr_expect_eq(api_count(&api, "?problems=true"), 6);
 }

@@ -183,19 +183,6 @@ Test(resources, one_mapping_is_got_and_deleted_by_its_id)
 	json_decref(gone);
 }
 
-static size_t count_list(const char *query)
-{
-	char request[160];
-	json_t *list;
-	size_t n;
-
-	snprintf(request, sizeof(request), "GET /v1/mappings%s", query);
-	list = api_json(&api, request, NULL, 200);
-	n = json_array_size(list);
-	json_decref(list);
-	return n;
-}
-
 Test(resources, filters_take_what_fits)
 {
 	static const struct {
@@ -222,7 +209,7 @@ Test(resources, filters_take_what_fits)
 			     "443},\"internal\":{\"address\":\"2001:db8::1\"}}]",
 			     201));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		cr_expect_eq(count_list(cases[i].query), cases[i].n, "%s",
+		cr_expect_eq(api_count(&api, cases[i].query), cases[i].n, "%s",
 			     cases[i].query);
 }
 
