@@ -100,13 +100,6 @@ static int take_line(void *userdata, const char *line, size_t len)
 	return add_row(l, json);
 }
 
-static int complain(const struct listing *l, int r)
-{
-	if (r == -ENOMEM)
-		return session_fault(l->session, "out of memory");
-	return session_garbled(l->session);
-}
-
 static int take_bytes(void *userdata, const char *bytes, size_t len)
 {
 	struct listing *l = userdata;
@@ -114,7 +107,7 @@ static int take_bytes(void *userdata, const char *bytes, size_t len)
 
 	if (r == 0)
 		return 0;
-	complain(l, r);
+	session_unread(l->session, r);
 	return -ECANCELED;
 }
 
@@ -124,18 +117,18 @@ static int list_people(struct listing *l, const struct request *request)
 	int r, status;
 
 	if (columns_new(columns, ARRAY_SIZE(columns), &l->table) < 0)
-		return complain(l, -ENOMEM);
+		return session_unread(l->session, -ENOMEM);
 	status = session_ask(l->session, request, take_bytes, l, &answer);
 	if (status != EXIT_DONE)
 		return status;
 	answer_done(&answer);
 	r = ndjson_end(&l->lines, take_line, l);
 	if (r < 0)
-		return complain(l, r);
+		return session_unread(l->session, r);
 	if (l->session->quiet)
 		return EXIT_DONE;
 	if (l->n && columns_print(l->table, stdout) < 0)
-		return complain(l, -ENOMEM);
+		return session_unread(l->session, -ENOMEM);
 	if (!l->n)
 		puts("no connections");
 	return EXIT_DONE;

@@ -189,13 +189,6 @@ static int take_line(void *userdata, const char *line, size_t len)
 	return r;
 }
 
-static int complain(const struct listing *l, int r)
-{
-	if (r == -ENOMEM)
-		return session_fault(l->session, "out of memory");
-	return session_garbled(l->session);
-}
-
 static int take_bytes(void *userdata, const char *bytes, size_t len)
 {
 	struct listing *l = userdata;
@@ -203,7 +196,7 @@ static int take_bytes(void *userdata, const char *bytes, size_t len)
 
 	if (r == 0)
 		return 0;
-	complain(l, r);
+	session_unread(l->session, r);
 	return -ECANCELED;
 }
 
@@ -216,7 +209,7 @@ static int print_listing(struct listing *l, bool filtered)
 		return EXIT_DONE;
 	}
 	if (columns_print(l->table, stdout) < 0 || notes_print(&l->notes, stdout) < 0)
-		return complain(l, -ENOMEM);
+		return session_unread(l->session, -ENOMEM);
 	blocked_print(&l->blocked, stdout);
 	return EXIT_DONE;
 }
@@ -230,14 +223,14 @@ static int list_people(struct listing *l, const struct request *request)
 	for (size_t i = 0; l->wide && i < CELL_COUNT; i++)
 		l->columns[i].hidden = l->columns[i].sparse = false;
 	if (columns_new(l->columns, CELL_COUNT, &l->table) < 0)
-		return complain(l, -ENOMEM);
+		return session_unread(l->session, -ENOMEM);
 	status = session_ask(l->session, request, take_bytes, l, &answer);
 	if (status != EXIT_DONE)
 		return status;
 	answer_done(&answer);
 	r = ndjson_end(&l->lines, take_line, l);
 	if (r < 0)
-		return complain(l, r);
+		return session_unread(l->session, r);
 	return print_listing(l, strchr(request->path, '?') != NULL);
 }
 

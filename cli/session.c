@@ -54,6 +54,13 @@ int session_garbled(const struct session *session)
 			     ") and natd of one version?");
 }
 
+int session_unread(const struct session *session, int error)
+{
+	if (error == -ENOMEM)
+		return session_fault(session, "out of memory");
+	return session_garbled(session);
+}
+
 /* of the UTF-8 sequence that @lead begins; 1 where it begins none */
 static size_t sequence_len(unsigned char lead)
 {

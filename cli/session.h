@@ -48,6 +48,9 @@ int session_fault(const struct session *session, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /** session_garbled() - natd said what it never should. Return: EXIT_NATD */
 int session_garbled(const struct session *session);
+/** session_unread() - an answer could not be read: -ENOMEM, or it was garbled. Return:
+ * EXIT_NATD */
+int session_unread(const struct session *session, int error);
 
 /**
  * session_ask() - ask natd; a refusal or fault is printed

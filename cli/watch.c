@@ -109,8 +109,7 @@ static int take_bytes(void *userdata, const char *bytes, size_t len)
 	r = ndjson_feed(&w->lines, bytes, len, take_line, w);
 	if (r == 0)
 		return 0;
-	w->status = r == -ENOMEM ? session_fault(w->session, "out of memory")
-				 : session_garbled(w->session);
+	w->status = session_unread(w->session, r);
 	return -ECANCELED;
 }
 
