@@ -131,6 +131,24 @@ static int put_change(struct batch *b, enum set_id id,
 	return r;
 }
 
+/* What leads out under an address goes and comes with it. */
+static int put_backs(struct batch *b, struct backs *backs, const struct address_list *wan,
+		     uint64_t *shape)
+{
+	int r;
+
+	memset(backs->added, 0, sizeof(backs->added));
+	r = backs_follow(backs, wan, b);
+	for (enum set_id id = 0; id < SET_COUNT; id++) {
+		if (!set_is_of_backs(id))
+			continue;
+		*shape &= ~set_bit(id);
+		if (backs->elements[id])
+			*shape |= set_bit(id);
+	}
+	return r;
+}
+
 static int put_addresses(struct batch *b, struct ruleset *rs,
 			 const struct ruleset_addresses *addresses, uint64_t *shape)
 {
@@ -141,6 +159,8 @@ static int put_addresses(struct batch *b, struct ruleset *rs,
 	for (enum set_id id = 0; r == 0 && id < SET_COUNT; id++)
 		if (set_follows_addresses(id))
 			r = put_change(b, id, &rs->addresses, addresses, shape);
+	if (r == 0)
+		r = put_backs(b, &rs->derived->backs, &addresses->wan, shape);
 	if (r < 0)
 		return r;
 	skeleton_reshape(b, rs, rs->shape, *shape);
@@ -149,6 +169,39 @@ static int put_addresses(struct batch *b, struct ruleset *rs,
 		spare_put_chains(b, rs, spare, spare, *shape);
 	}
 	return 0;
+}
+
+/* What goes makes room at the end of a transaction only. */
+static int make_room(struct ruleset *rs, struct ruleset_fault *why)
+{
+	const struct derived *d = rs->derived;
+	size_t need[SET_COUNT];
+
+	if (!rs->can_own)
+		return 0;
+	for (enum set_id id = 0; id < SET_COUNT; id++)
+		need[id] = d->elements[id] + d->backs.added[id];
+	return ruleset_make_room(rs, need, why);
+}
+
+static int settle(struct ruleset *rs, const struct ruleset_addresses *addresses,
+		  uint64_t shape)
+{
+	struct derived *d = rs->derived;
+	int r = ruleset_remember(rs, addresses);
+
+	for (enum set_id id = 0; id < SET_COUNT; id++)
+		if (set_is_of_backs(id))
+			d->elements[id] = d->backs.elements[id];
+	rs->shape = shape;
+	rs->synced = r == 0;
+	return r;
+}
+
+static void step_back(struct ruleset *rs)
+{
+	if (backs_follow(&rs->derived->backs, &rs->addresses.wan, NULL) < 0)
+		rs->synced = false;
 }
 
 int ruleset_set_addresses(struct ruleset *rs, const struct ruleset_addresses *addresses,
@@ -164,12 +217,15 @@ int ruleset_set_addresses(struct ruleset *rs, const struct ruleset_addresses *ad
 	batch_begin(&b, rs);
 	r = put_addresses(&b, rs, addresses, &shape);
 	if (r == 0)
-		r = ruleset_stale(batch_send(&b, rs, why));
+		r = make_room(rs, why);
+	if (r == 0)
+		r = watch_send(rs, &b, why);
+	if (r == 0)
+		r = settle(rs, addresses, shape);
+	else
+		step_back(rs);
 	batch_done(&b);
-	if (r < 0)
-		return r;
-	rs->shape = shape;
-	return ruleset_remember(rs, addresses);
+	return ruleset_stale(r);
 }
 
 /* ------------------------------------------------------------------ ended connections */

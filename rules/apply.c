@@ -114,7 +114,7 @@ static int derive(struct applying *a, const struct mapping *m, bool add)
 	}
 	r = usage_add(&d->usage, m);
 	if (r == 0 && backs_concern(&d->backs, m))
-		r = backs_add(&d->backs, m, &a->b);
+		r = backs_add(&d->backs, m, &a->rs->addresses.wan, &a->b);
 	return r;
 }
 
@@ -318,13 +318,15 @@ static void settle(struct applying *a)
 /* What was derived has gone ahead of the kernel. */
 static void step_back(struct applying *a)
 {
-	enum symmetry symmetry = a->rs->derived->backs.symmetry;
+	struct ruleset *rs = a->rs;
+	enum symmetry symmetry = rs->derived->backs.symmetry;
 	struct restricted_list ports = { 0 };
 	struct keys keep[2] = { 0 };
 
-	derived_done(a->rs->derived);
-	if (derived_make(a->rs->derived, plan_table(a->plan), symmetry, &ports, keep) < 0)
-		a->rs->synced = false;
+	derived_done(rs->derived);
+	if (derived_make(rs->derived, plan_table(a->plan), symmetry, &rs->addresses.wan,
+			 &ports, keep) < 0)
+		rs->synced = false;
 	restricted_list_done(&ports);
 	keys_done(&keep[0]);
 	keys_done(&keep[1]);

@@ -4,7 +4,8 @@
  * Theory of operation. Two hash tables of all ports of all mappings concerned: by the
  * place they lead to, where those of one place hang together in the order of their
  * precedence, and by mapping, so that one is found again however many lead to the same
- * place. The first of a place has the element.
+ * place. The first of a place has the element. Those at an address that is not ours are
+ * found by mapping only, and hang together with the others when it is.
  */
 
 #include "rules/backs.h"
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/array.h"
+
 /**
  * struct back - one port of a mapping
  * @next_place: another place, in the same bucket; of the first of a place only
@@ -20,6 +23,7 @@
  * @before, @behind: same place, by precedence; @last of the first of a place only
  * @id, @port: the mapping, and its external port
  * @to: given external address, or any
+ * @waits: for @to, which is not ours
  */
 struct back {
 	struct back *next_place, *next_mapping;
@@ -29,6 +33,7 @@ struct back {
 	struct in6_addr to;
 	uint16_t port;
 	uint8_t protocol;
+	bool waits;
 };
 
 #define BUCKETS_FIRST 256
@@ -165,14 +170,18 @@ static struct back **find_mapping(const struct backs *backs, uint64_t id, uint16
 	return at;
 }
 
-static void rehash(struct backs *to, struct back *first)
+static void rehash(struct backs *to, struct back *places, struct back *mappings)
 {
-	struct back **at =
-		&to->by_place[hash_place(&first->host, first->protocol) & to->mask];
+	struct back **at, *next;
 
-	first->next_place = *at;
-	*at = first;
-	for (struct back *back = first; back; back = back->behind) {
+	for (struct back *first = places; first; first = next) {
+		next = first->next_place;
+		at = &to->by_place[hash_place(&first->host, first->protocol) & to->mask];
+		first->next_place = *at;
+		*at = first;
+	}
+	for (struct back *back = mappings; back; back = next) {
+		next = back->next_mapping;
 		at = &to->by_mapping[hash_mapping(back->id, back->port) & to->mask];
 		back->next_mapping = *at;
 		*at = back;
@@ -182,7 +191,6 @@ static void rehash(struct backs *to, struct back *first)
 static int grow(struct backs *backs)
 {
 	struct backs more = *backs;
-	struct back *next;
 
 	if (backs->by_place && backs->n <= backs->mask)
 		return 0;
@@ -195,10 +203,7 @@ static int grow(struct backs *backs)
 		return -ENOMEM;
 	}
 	for (size_t i = 0; backs->by_place && i <= backs->mask; i++)
-		for (struct back *first = backs->by_place[i]; first; first = next) {
-			next = first->next_place;
-			rehash(&more, first);
-		}
+		rehash(&more, backs->by_place[i], backs->by_mapping[i]);
 	free(backs->by_place);
 	free(backs->by_mapping);
 	*backs = more;
@@ -233,35 +238,28 @@ static bool comes_before(const struct back *a, const struct back *b)
 	return a->id != b->id ? a->id < b->id : a->port < b->port;
 }
 
-/* From the last one on: ids mostly grow. */
-static void insert(struct backs *backs, struct back **place, struct back *new,
-		   struct batch *b)
+/* @new comes behind @at, or first. */
+static void link_in(struct back **place, struct back *at, struct back *new)
 {
-	struct back *first = *place, *at = first ? first->last : NULL;
+	struct back *first = *place;
 
-	while (at && comes_before(new, at))
-		at = at->before;
 	new->before = at;
 	new->behind = at ? at->behind : first;
 	if (new->behind)
 		new->behind->before = new;
 	if (at) {
 		at->behind = new;
-		if (first->last == at)
+		if (first && first->last == at)
 			first->last = new;
 		return;
 	}
-	if (first)
-		put_element(backs, first, NFT_MSG_DELSETELEM, b);
 	new->last = first ? first->last : new;
 	new->next_place = first ? first->next_place : NULL;
 	*place = new;
-	put_element(backs, new, NFT_MSG_NEWSETELEM, b);
 }
 
-static void take_out(struct backs *backs, struct back *old, struct batch *b)
+static void take_out(struct back **place, struct back *old)
 {
-	struct back **place = find_place(backs, &old->host, old->protocol);
 	struct back *first = *place;
 
 	if (old->behind)
@@ -272,17 +270,60 @@ static void take_out(struct backs *backs, struct back *old, struct batch *b)
 			first->last = old->before;
 		return;
 	}
-	put_element(backs, old, NFT_MSG_DELSETELEM, b);
 	*place = old->behind ? old->behind : old->next_place;
 	if (!old->behind)
 		return;
 	old->behind->last = old->last;
 	old->behind->next_place = old->next_place;
-	put_element(backs, old->behind, NFT_MSG_NEWSETELEM, b);
+}
+
+/* What is found where the place of @back was may be another one by now. */
+static struct back *first_of(struct back **place, const struct back *back)
+{
+	return *place && same_place(*place, &back->host, back->protocol) ? *place : NULL;
+}
+
+static void hand_over(struct backs *backs, const struct back *from, const struct back *to,
+		      struct batch *b)
+{
+	if (from == to)
+		return;
+	if (from)
+		put_element(backs, from, NFT_MSG_DELSETELEM, b);
+	if (to)
+		put_element(backs, to, NFT_MSG_NEWSETELEM, b);
+}
+
+/* From the last one on: ids mostly grow. */
+static void insert(struct backs *backs, struct back *new, struct batch *b)
+{
+	struct back **place = find_place(backs, &new->host, new->protocol);
+	struct back *first = *place, *at = first ? first->last : NULL;
+
+	while (at && comes_before(new, at))
+		at = at->before;
+	link_in(place, at, new);
+	hand_over(backs, first, *place, b);
+}
+
+static void extract(struct backs *backs, struct back *old, struct batch *b)
+{
+	struct back **place = find_place(backs, &old->host, old->protocol);
+	const struct back *first = *place;
+
+	take_out(place, old);
+	hand_over(backs, first, first_of(place, old), b);
+}
+
+/* ------------------------------------------------------------------ mappings */
+
+static bool waits(const struct back *back, const struct address_list *wan)
+{
+	return !address_is_any(&back->to) && !address_list_has(wan, &back->to);
 }
 
 static int add_port(struct backs *backs, const struct mapping *m, unsigned i,
-		    struct batch *b)
+		    const struct address_list *wan, struct batch *b)
 {
 	struct back *new, **bucket;
 
@@ -296,20 +337,24 @@ static int add_port(struct backs *backs, const struct mapping *m, unsigned i,
 	new->to = m->external.addr;
 	new->port = (uint16_t)(m->external.port + i);
 	new->protocol = m->protocol;
+	new->waits = waits(new, wan);
 	bucket = &backs->by_mapping[hash_mapping(new->id, new->port) & backs->mask];
 	new->next_mapping = *bucket;
 	*bucket = new;
-	insert(backs, find_place(backs, &new->host, new->protocol), new, b);
+	if (!new->waits)
+		insert(backs, new, b);
+	backs->at_most[set_of(new)]++;
 	backs->n++;
 	return 0;
 }
 
-int backs_add(struct backs *backs, const struct mapping *m, struct batch *b)
+int backs_add(struct backs *backs, const struct mapping *m,
+	      const struct address_list *wan, struct batch *b)
 {
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < m->n_ports; i++)
-		r = add_port(backs, m, i, b);
+		r = add_port(backs, m, i, wan, b);
 	return r;
 }
 
@@ -323,10 +368,95 @@ void backs_remove(struct backs *backs, const struct mapping *m, struct batch *b)
 		if (!old)
 			continue;
 		*at = old->next_mapping;
-		take_out(backs, old, b);
+		if (!old->waits)
+			extract(backs, old, b);
+		backs->at_most[set_of(old)]--;
 		backs->n--;
 		free(old);
 	}
+}
+
+/* ------------------------------------------------------------------ addresses */
+
+/** struct moving - those that wait no longer, or do now */
+struct moving {
+	struct back **backs;
+	size_t n, room;
+};
+
+static int find_moving(const struct backs *backs, const struct address_list *wan,
+		       struct moving *ret)
+{
+	struct back **grown;
+
+	for (size_t i = 0; backs->n && i <= backs->mask; i++)
+		for (struct back *back = backs->by_mapping[i]; back;
+		     back = back->next_mapping) {
+			if (back->waits == waits(back, wan))
+				continue;
+			grown = array_grow(ret->backs, ret->n, &ret->room,
+					   sizeof(*grown));
+			if (!grown)
+				return -ENOMEM;
+			ret->backs = grown;
+			ret->backs[ret->n++] = back;
+		}
+	return 0;
+}
+
+static int compare_moving(const void *a, const void *b)
+{
+	const struct back *x = *(struct back *const *)a, *y = *(struct back *const *)b;
+	int r = memcmp(&x->host.addr, &y->host.addr, sizeof(x->host.addr));
+
+	if (!r)
+		r = (x->host.port > y->host.port) - (x->host.port < y->host.port);
+	if (!r)
+		r = (x->protocol > y->protocol) - (x->protocol < y->protocol);
+	return r ? r : comes_before(y, x) - comes_before(x, y);
+}
+
+/* All of one place, in the order of their precedence: however many they are, who is there
+ * is passed once. Those that come are first, so that the place stays the same one. */
+static size_t move_place(struct backs *backs, struct back **moving, size_t n,
+			 struct batch *b)
+{
+	struct back **place = find_place(backs, &moving[0]->host, moving[0]->protocol);
+	struct back *first = *place, *at = NULL, *next;
+	size_t all = 0;
+
+	for (; all < n && same_place(moving[all], &moving[0]->host, moving[0]->protocol);
+	     all++) {
+		if (!moving[all]->waits)
+			continue;
+		while ((next = at ? at->behind : *place) &&
+		       comes_before(next, moving[all]))
+			at = next;
+		link_in(place, at, moving[all]);
+		at = moving[all];
+	}
+	for (size_t i = 0; i < all; i++) {
+		if (!moving[i]->waits)
+			take_out(place, moving[i]);
+		moving[i]->waits = !moving[i]->waits;
+	}
+	hand_over(backs, first, first_of(place, moving[0]), b);
+	return all;
+}
+
+int backs_follow(struct backs *backs, const struct address_list *wan, struct batch *b)
+{
+	struct moving moving = { 0 };
+	int r = 0;
+
+	if (backs->at_most[SET_BACK4_AT] || backs->at_most[SET_BACK6_AT])
+		r = find_moving(backs, wan, &moving);
+	if (r == 0 && moving.n)
+		qsort(moving.backs, moving.n, sizeof(*moving.backs), compare_moving);
+	for (size_t i = 0; r == 0 && i < moving.n;)
+		i += move_place(backs, moving.backs + i, moving.n - i, b);
+	free(moving.backs);
+	return r;
 }
 
 /* ------------------------------------------------------------------ ranges */

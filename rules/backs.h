@@ -7,7 +7,8 @@
  * Where a mapping leads is looked up as the source of what leaves: in same4/6 when it is
  * to keep its port, in back4/6 for the port it gets, in back4_at/6_at for address and
  * port. Several mappings may lead to one place, and one element can say only one: equal
- * ports come first, then the lower id. Hence all of them are kept here.
+ * ports come first, then the lower id. A given external address that no WAN has (yet)
+ * counts for nothing: under it nobody would be answered. Hence all of them are kept here.
  */
 
 #include "rules/keylist.h"
@@ -16,6 +17,7 @@ struct back;
 
 /** struct backs - zero-initialised it is empty
  * @elements: that there are now
+ * @at_most:  that there can be, whichever addresses are ours
  * @added:    put into a batch; whoever begins one sets it to zero */
 struct backs {
 	enum symmetry symmetry;
@@ -23,6 +25,7 @@ struct backs {
 	struct back **by_mapping;
 	size_t n, mask;
 	size_t elements[SET_COUNT];
+	size_t at_most[SET_COUNT];
 	size_t added[SET_COUNT];
 };
 
@@ -36,12 +39,21 @@ bool backs_concern(const struct backs *backs, const struct mapping *m);
 
 /**
  * backs_add() - a live mapping
- * @b: gets the steps that the kernel's sets take, or NULL
+ * @wan: external addresses that are ours
+ * @b:   gets the steps that the kernel's sets take, or NULL
  *
  * Return: 0 or -ENOMEM.
  */
-int backs_add(struct backs *backs, const struct mapping *m, struct batch *b);
+int backs_add(struct backs *backs, const struct mapping *m,
+	      const struct address_list *wan, struct batch *b);
 void backs_remove(struct backs *backs, const struct mapping *m, struct batch *b);
+
+/**
+ * backs_follow() - other addresses are ours now; of all mappings, at once
+ *
+ * Return: 0, or -ENOMEM, and then nothing has changed.
+ */
+int backs_follow(struct backs *backs, const struct address_list *wan, struct batch *b);
 
 /** backs_wanted() - what set @id should hold. Return: 0 or -ENOMEM */
 int backs_wanted(const struct backs *backs, enum set_id id, struct keys *ret);

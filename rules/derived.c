@@ -24,13 +24,19 @@ uint64_t derived_shape(const struct derived *d)
 	return shape;
 }
 
+size_t derived_most(const struct derived *d, enum set_id id)
+{
+	return set_is_of_backs(id) ? d->backs.at_most[id] : d->elements[id];
+}
+
 bool set_is_derived(enum set_id id)
 {
 	return id >= SET_BACK4 && id <= SET_SPARE_UDPLITE;
 }
 
 static int add_mapping(struct derived *d, const struct mapping *m,
-		       struct restricted_list *restricted, struct keys keep[static 2])
+		       const struct address_list *wan, struct restricted_list *restricted,
+		       struct keys keep[static 2])
 {
 	enum mapping_kind kind = mapping_kind(m);
 	enum set_id id;
@@ -49,12 +55,13 @@ static int add_mapping(struct derived *d, const struct mapping *m,
 	}
 	r = usage_add(&d->usage, m);
 	if (r == 0 && backs_concern(&d->backs, m))
-		r = backs_add(&d->backs, m, NULL);
+		r = backs_add(&d->backs, m, wan, NULL);
 	return r;
 }
 
 int derived_make(struct derived *ret, const struct table *table, enum symmetry symmetry,
-		 struct restricted_list *restricted, struct keys keep[static 2])
+		 const struct address_list *wan, struct restricted_list *restricted,
+		 struct keys keep[static 2])
 {
 	const struct mapping *m;
 	int r = 0;
@@ -62,7 +69,7 @@ int derived_make(struct derived *ret, const struct table *table, enum symmetry s
 	*ret = (struct derived){ .backs.symmetry = symmetry };
 	table_for_each (table, m) {
 		if (r == 0 && mapping_is_live(m))
-			r = add_mapping(ret, m, restricted, keep);
+			r = add_mapping(ret, m, wan, restricted, keep);
 	}
 	restricted_list_sort(restricted);
 	for (size_t i = 0; i < restricted->n; i++)

@@ -194,6 +194,7 @@ int ruleset_apply(struct ruleset *rs, const struct plan *plan, uint64_t sequence
 /**
  * ruleset_set_addresses() - the difference to what was set last, one transaction
  *
+ * In it, what leads out under the given external address of a mapping comes or goes.
  * Return: as ruleset_apply().
  */
 int ruleset_set_addresses(struct ruleset *rs, const struct ruleset_addresses *addresses,

@@ -141,6 +141,7 @@ static int settle_protection(struct sync *s, struct ruleset_fault *why)
 static int settle(struct sync *s, struct ruleset_fault *why)
 {
 	struct ruleset *rs = s->rs;
+	int r = ruleset_remember(rs, s->addresses);
 
 	rs->protection = s->protection;
 	derived_done(rs->derived);
@@ -148,9 +149,9 @@ static int settle(struct sync *s, struct ruleset_fault *why)
 	s->wanted.derived = (struct derived){ 0 };
 	rs->options = *s->options;
 	rs->shape = s->wanted.shape;
-	rs->synced = true;
+	rs->synced = r == 0; /* what is derived follows from the addresses too */
 	fault_set(why, "%s", "");
-	return ruleset_remember(rs, s->addresses);
+	return r;
 }
 
 struct telling_strays {

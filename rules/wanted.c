@@ -121,8 +121,8 @@ static uint64_t shape_of(const struct wanted *w)
 static int want_all(struct sync *s, struct restricted_list *ports)
 {
 	struct wanted *w = &s->wanted;
-	int r = derived_make(&w->derived, s->table, s->options->symmetry, ports,
-			     &w->keys[SET_KEEP4]);
+	int r = derived_make(&w->derived, s->table, s->options->symmetry,
+			     &s->addresses->wan, ports, &w->keys[SET_KEEP4]);
 
 	if (r == 0)
 		r = want_small(s);
@@ -131,7 +131,7 @@ static int want_all(struct sync *s, struct restricted_list *ports)
 	if (r < 0)
 		return r;
 	for (enum set_id id = 0; id < SET_COUNT; id++)
-		w->room[id] = ruleset_room_for(s->rs, id, w->derived.elements[id]);
+		w->room[id] = ruleset_room_for(s->rs, id, derived_most(&w->derived, id));
 	w->shape = shape_of(w);
 	batch_begin(&w->skeleton, s->rs);
 	skeleton_put(&w->skeleton, &w->image, s->options, s->rs->protocols, w->shape,

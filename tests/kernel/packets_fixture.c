@@ -153,3 +153,18 @@ void assert_talk(int client, int server, const char *external, const char *seen)
 	say(server, seen);
 	assert_heard_from(client, external);
 }
+
+void assert_leaves(const char *from, const char *seen)
+{
+	int client = udp_at(inside, from), server = udp(outside, 7);
+
+	say(client, strchr(from, '[') ? "[2001:db8:f::9]:7" : "203.0.113.9:7");
+	assert_heard_from(server, seen);
+	close(client);
+	close(server);
+}
+
+void packets_forget(void)
+{
+	netns_run("conntrack -F 2>/dev/null; conntrack -F -f ipv6 2>/dev/null");
+}

@@ -39,3 +39,8 @@ void assert_silent(int fd);
 /** assert_talk() - @client dials @external, @server sees it come from @seen, and answers
  */
 void assert_talk(int client, int server, const char *external, const char *seen);
+/** assert_leaves() - @from of the LAN sends to the outside, which sees it come from @seen
+ */
+void assert_leaves(const char *from, const char *seen);
+/** packets_forget() - all connections */
+void packets_forget(void);

@@ -113,6 +113,16 @@ struct ruleset_fault fixture_sync_fails(int error)
 	return why;
 }
 
+void assert_in_step(void)
+{
+	struct ruleset_report r = fixture_sync();
+
+	cr_assert_not(
+		r.created || r.replaced || r.rewritten || r.added || r.removed || r.other,
+		"created %d replaced %d rewritten %d added %zu removed %zu other %zu",
+		r.created, r.replaced, r.rewritten, r.added, r.removed, r.other);
+}
+
 int fixture_change(const char *lines, struct ruleset_fault *why)
 {
 	struct change_list list = make_list(lines);

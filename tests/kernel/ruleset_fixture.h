@@ -48,6 +48,9 @@ struct ruleset_report fixture_sync(void);
 /** fixture_sync_fails() - with this errno; Return: the words */
 struct ruleset_fault fixture_sync_fails(int error);
 
+/** assert_in_step() - a sync finds nothing to do */
+void assert_in_step(void);
+
 /** fixture_change() - apply what make_list() reads, and commit. Return: ruleset_apply()'s
  */
 int fixture_change(const char *lines, struct ruleset_fault *why);

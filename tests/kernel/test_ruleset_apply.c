@@ -15,16 +15,6 @@ TestSuite(ruleset_apply, .init = fixture_enter, .fini = fixture_leave);
 
 static struct ruleset_fault why;
 
-static void assert_in_step(void)
-{
-	struct ruleset_report r = fixture_sync();
-
-	cr_assert_not(
-		r.created || r.replaced || r.rewritten || r.added || r.removed || r.other,
-		"created %d replaced %d rewritten %d added %zu removed %zu other %zu",
-		r.created, r.replaced, r.rewritten, r.added, r.removed, r.other);
-}
-
 /* ---------------------------------------------------------------- plans */
 
 /* What else may change is where others leave from: not here, there are mappings beside it

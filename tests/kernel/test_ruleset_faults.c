@@ -18,14 +18,6 @@ TestSuite(ruleset_faults, .init = fixture_enter, .fini = fixture_leave);
 
 static struct ruleset_fault why;
 
-static void assert_in_step(void)
-{
-	struct ruleset_report r = fixture_sync();
-
-	cr_assert_not(r.created || r.replaced || r.rewritten || r.added || r.removed ||
-		      r.other);
-}
-
 /* ---------------------------------------------------------------- opening */
 
 Test(ruleset_faults, without_the_right_to_program_the_network_it_is_eperm)

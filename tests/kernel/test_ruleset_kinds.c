@@ -62,16 +62,6 @@ static void change(const char *lines)
 	netns_run("conntrack -F 2>/dev/null; conntrack -F -f ipv6 2>/dev/null");
 }
 
-static void assert_in_step(void)
-{
-	struct ruleset_report r = fixture_sync();
-
-	cr_assert_not(
-		r.created || r.replaced || r.rewritten || r.added || r.removed || r.other,
-		"created %d replaced %d rewritten %d added %zu removed %zu other %zu",
-		r.created, r.replaced, r.rewritten, r.added, r.removed, r.other);
-}
-
 /* ---------------------------------------------------------------- ranges */
 
 Test(ruleset_kinds, a_shifted_range_is_exact)

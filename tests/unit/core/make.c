@@ -68,13 +68,13 @@ static void read_external(struct mapping *m, const char *text)
 	m->n_ports = (uint16_t)(ports.last - ports.first + 1);
 }
 
-static void read_internal(struct mapping *m, const char *text)
+static void read_internal(const char *text, struct endpoint *ret, bool *ret_suffix)
 {
 	static const struct prefix none = { IN6ADDR_ANY_INIT, 64 };
 
-	cr_assert_eq(endpoint_parse(text, &m->internal), 0, "%s", text);
-	m->suffix = !address_is_ipv4(&m->internal.addr) &&
-		    address_in_prefix(&m->internal.addr, &none);
+	cr_assert_eq(endpoint_parse(text, ret), 0, "%s", text);
+	*ret_suffix =
+		!address_is_ipv4(&ret->addr) && address_in_prefix(&ret->addr, &none);
 }
 
 struct change make_add(const char *text)
@@ -92,7 +92,7 @@ struct change make_add(const char *text)
 	cr_assert(rest && strchr(rest, ' '), "\"%s\" is no mapping", text);
 	cr_assert_eq(protocols_parse(word, &change.protocols), 0, "%s", text);
 	read_external(m, strsep(&rest, " "));
-	read_internal(m, strsep(&rest, " "));
+	read_internal(strsep(&rest, " "), &m->internal, &m->suffix);
 	while ((word = strsep(&rest, " ")))
 		read_option(m, &extras, word);
 	cr_assert_eq(details_new(extras.lan, extras.comment, extras.remotes, extras.n,
@@ -152,14 +152,18 @@ struct change make_update(const char *text)
 			extras.comment = value;
 		} else if ((value = value_of(word, "to"))) {
 			patch->set |= PATCH_INTERNAL;
-			cr_assert_eq(endpoint_parse(value, &patch->internal), 0, "%s",
-				     text);
+			read_internal(value, &patch->internal, &patch->suffix);
+		} else if ((value = value_of(word, "lan"))) {
+			extras.lan = value;
+		} else if ((value = value_of(word, "n"))) {
+			patch->n_ports = (uint16_t)strtoul(value, NULL, 10);
 		} else {
 			patch->set |= PATCH_ENABLED;
 			patch->enabled = strcmp(word, "on") == 0;
 		}
 	}
-	cr_assert_eq(details_new("", extras.comment, NULL, 0, &patch->details), 0);
+	cr_assert_eq(details_new(extras.lan, extras.comment, NULL, 0, &patch->details),
+		     0);
 	return change;
 }
 

@@ -23,7 +23,8 @@ struct mapping make_mapping(const char *text);
 /** make_remove() - words out of "tcp", "udp", a port, "#7" for an id, else a name */
 struct change make_remove(const char *text);
 /** make_update() - what make_remove() reads, ":", and "name=web", "lease=60",
- * "comment=text", "to=192.168.1.10:80", "on", "off" */
+ * "comment=text", "to=192.168.1.10:80" ("to=[::10]:80" is a suffix), with "to" also
+ * "lan=lan0" and "n=4" ports, "on", "off" */
 struct change make_update(const char *text);
 
 /** make_list() - one line a change: "+" with what make_add() reads, "-" with what
