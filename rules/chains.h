@@ -31,6 +31,11 @@ void skeleton_match_wan(struct skeleton *s, enum nft_meta_keys key, enum nft_cmp
 /** skeleton_set_timers() - append the rule that gives a connection its timers */
 void skeleton_set_timers(struct skeleton *s, const char *chain);
 
+/** skeleton_nat_address() - where @map has elements, append the rule that translates who
+ * is dialled at (NFT_NAT_DNAT) or comes from (NFT_NAT_SNAT) one of its addresses */
+void skeleton_nat_address(struct skeleton *s, const char *chain, enum nft_nat_types type,
+			  uint8_t family, enum set_id map);
+
 /* the last word of a rule, and its end */
 void rule_accept(struct rule *r);
 void rule_drop(struct rule *r);

@@ -25,6 +25,24 @@ void skeleton_set_timers(struct skeleton *s, const char *chain)
 	rule_end(r);
 }
 
+void skeleton_nat_address(struct skeleton *s, const char *chain, enum nft_nat_types type,
+			  uint8_t family, enum set_id map)
+{
+	struct rule *r;
+
+	if (!skeleton_uses(s, map))
+		return;
+	r = skeleton_rule(s, chain);
+	rule_family(r, family);
+	if (type == NFT_NAT_DNAT)
+		rule_daddr(r, family, REG0);
+	else
+		rule_saddr(r, family, REG0);
+	rule_map(r, map);
+	rule_nat(r, type, family, 0);
+	rule_end(r);
+}
+
 /* ------------------------------------------------------------------ who is addressed */
 
 static void match_dialled(struct rule *r, uint8_t family)
@@ -166,18 +184,8 @@ static void forward_at(struct skeleton *s, const char *chain, bool ipv4)
  * whatever the protocol. */
 static void forward_one(struct skeleton *s, const char *chain, bool ipv4)
 {
-	enum set_id map = ipv4 ? SET_ONE_IN4 : SET_ONE_IN6;
-	uint8_t family = ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-	struct rule *r;
-
-	if (!skeleton_uses(s, map))
-		return;
-	r = skeleton_rule(s, chain);
-	rule_family(r, family);
-	rule_daddr(r, family, REG0);
-	rule_map(r, map);
-	rule_nat(r, NFT_NAT_DNAT, family, 0);
-	rule_end(r);
+	skeleton_nat_address(s, chain, NFT_NAT_DNAT, ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
+			     ipv4 ? SET_ONE_IN4 : SET_ONE_IN6);
 }
 
 /* A translation of the address alone keeps the port, and so a whole range. */

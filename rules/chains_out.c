@@ -140,21 +140,6 @@ static void leave_from_mappings(struct skeleton *s, const char *chain, uint8_t f
 	}
 }
 
-static void leave_by_address(struct skeleton *s, const char *chain, uint8_t family,
-			     enum set_id map)
-{
-	struct rule *r;
-
-	if (!skeleton_uses(s, map))
-		return;
-	r = skeleton_rule(s, chain);
-	rule_family(r, family);
-	rule_saddr(r, family, REG0);
-	rule_map(r, map);
-	rule_nat(r, NFT_NAT_SNAT, family, 0);
-	rule_end(r);
-}
-
 /* Where ports are forwarded, nobody else leaves from one of them. */
 static void leave_from_spare(struct skeleton *s, const char *chain)
 {
@@ -177,9 +162,11 @@ static void leave(struct skeleton *s, const char *chain, uint8_t family)
 	struct rule *r;
 
 	leave_from_mappings(s, chain, family);
-	leave_by_address(s, chain, family, ipv4 ? SET_ONE_OUT4 : SET_ONE_OUT6);
+	skeleton_nat_address(s, chain, NFT_NAT_SNAT, family,
+			     ipv4 ? SET_ONE_OUT4 : SET_ONE_OUT6);
 	leave_from_spare(s, chain);
-	leave_by_address(s, chain, family, ipv4 ? SET_SNAT4 : SET_SNAT6);
+	skeleton_nat_address(s, chain, NFT_NAT_SNAT, family,
+			     ipv4 ? SET_SNAT4 : SET_SNAT6);
 	r = skeleton_rule(s, chain);
 	rule_masquerade(r);
 	rule_end(r);
