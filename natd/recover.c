@@ -23,6 +23,7 @@ DEFINE_CLEANUP(table_free, struct table *)
  * @has_kernel: there is a table in the kernel
  * @kernel: its sequence number; 0 = none
  * @slots: its elements
+ * @n_kernel_alone, @n_lost: mappings, for the summary
  */
 struct recovery {
 	const struct config *config;
@@ -34,6 +35,7 @@ struct recovery {
 	bool has_kernel;
 	uint64_t kernel;
 	struct slots slots;
+	size_t n_kernel_alone, n_lost;
 	int error;
 };
 
@@ -209,8 +211,12 @@ static void take_declared(struct recovery *r, const struct config_forward *forwa
 
 static void on_joined(void *userdata, struct mapping *m)
 {
+	struct recovery *r = userdata;
+	const size_t before = table_size(r->table);
+
 	m->origin = ORIGIN_ADMIN;
-	take_unknown(userdata, m, ", of the kernel; its name, owner and date are lost");
+	take_unknown(r, m, ", of the kernel; its name, owner and date are lost");
+	r->n_kernel_alone += table_size(r->table) - before;
 }
 
 static void tell_lost(struct recovery *r)
@@ -220,6 +226,7 @@ static void tell_lost(struct recovery *r)
 	table_for_each (r->rows, m) {
 		if (is_taken(r, m))
 			continue;
+		r->n_lost++;
 		if (slots_serve(&r->slots, m))
 			tell(r, "lost", m,
 			     ": the kernel's table leads that port elsewhere");
@@ -235,6 +242,85 @@ static void tell_lost(struct recovery *r)
 			"How many mappings natd.db should hold cannot be read; %zu "
 			"could be.\n",
 			table_size(r->rows));
+}
+
+/* ------------------------------------------------------------ what nobody knows */
+
+/* -1: that is not known either */
+static int64_t unread_rows(const struct recovery *r)
+{
+	return r->remains.rows < 0 ? -1 : r->remains.rows - (int64_t)table_size(r->rows);
+}
+
+/* Was natd.db changed after what there is of it? */
+static bool rows_are_older(const struct recovery *r)
+{
+	return r->kernel > r->remains.sequence + 1;
+}
+
+static void tell_kernel_alone(const struct recovery *r)
+{
+	char mappings[TEXT_PHRASE_STRLEN];
+
+	if (!r->n_kernel_alone)
+		return;
+	fprintf(r->out,
+		"Known from the kernel alone: %s. They are static and enabled now. The "
+		"kernel does not tell whether they had a lease and when it was to end, nor "
+		"names, owners, comments, dates, numbers, counts, or that a host was given "
+		"by its suffix; nor which ports and prefixes belonged together: they were "
+		"joined where they could be one.\n",
+		text_things(r->n_kernel_alone, "mapping", mappings));
+}
+
+static void tell_not_in_kernel(const struct recovery *r)
+{
+	const int64_t unread = unread_rows(r);
+	char rows[TEXT_PHRASE_STRLEN];
+
+	if (unread == 0 && !rows_are_older(r))
+		return;
+	fputs("Not in the kernel: mappings that were disabled, or waited for their LAN's "
+	      "prefix. Those ",
+	      r->out);
+	if (unread > 0)
+		fprintf(r->out, "of the %s that could not be read",
+			text_things((uint64_t)unread, "row", rows));
+	else if (unread == 0 && r->remains.sequence)
+		fputs("that were added so, or became so, after natd.db was written",
+		      r->out);
+	else
+		fputs("that natd.db does not show any more", r->out);
+	fputs(" are lost; how many they are, and which, cannot be known.\n", r->out);
+}
+
+static void tell_older(const struct recovery *r)
+{
+	if (r->remains.sequence && rows_are_older(r))
+		fprintf(r->out,
+			"Names, owners, comments and leases are those of change %" PRIu64
+			", which natd.db has; what was made of them up to change %" PRIu64
+			", the kernel's, cannot be known.\n",
+			r->remains.sequence, r->kernel);
+}
+
+static void tell_unknown(const struct recovery *r)
+{
+	char mappings[TEXT_PHRASE_STRLEN];
+
+	if (r->n_lost)
+		fprintf(r->out, "Lost, of those that natd.db shows: %s.\n",
+			text_things(r->n_lost, "mapping", mappings));
+	if (!r->has_kernel) {
+		if (unread_rows(r))
+			fputs("What could not be read is lost: there is no table of "
+			      "natd's in the kernel.\n",
+			      r->out);
+		return;
+	}
+	tell_kernel_alone(r);
+	tell_not_in_kernel(r);
+	tell_older(r);
 }
 
 static int collect(struct recovery *r, struct recover_fault *why)
@@ -296,6 +382,7 @@ static int replace(struct recovery *r, const char *state, struct recover_fault *
 	if (error < 0)
 		return error;
 	tell_lost(r);
+	tell_unknown(r);
 	sequence = r->kernel > r->remains.sequence ? r->kernel : r->remains.sequence;
 	error = store_replace(store, r->table, sequence + 1, &fault);
 	if (error < 0)

@@ -7,7 +7,8 @@
  * Of the kernel's table, where it has one: that is what is promised and kept at the
  * moment. Names, owners and dates come from rows of the damaged store that say the same,
  * else the forward becomes the file's, where the configuration has it, or an
- * administrator's. Without a kernel's table, of the rows that can still be read.
+ * administrator's. Without a kernel's table, of the rows that can still be read. What
+ * neither tells (leases, what was disabled, ...) is said to be unknown.
  */
 
 #include <stdio.h>
