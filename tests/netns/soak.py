@@ -24,9 +24,10 @@ import operations
 HOSTS = {"lan1": ("192.168.1.10", "2001:db8:1::10", "fd00:1::10"),
          "lan2": ("192.168.1.11", "2001:db8:1::11")}
 WAN4, WAN6 = "203.0.113.5", "2001:db8:f::5"
-# in the first sixth only: behind it is one life, long enough to fill up and to stay so
-KILLS = 1 / 15
-KILLING = 1 / 6
+# in the first tenth only: behind it is one life, long enough to fill up and to stay so, with
+# 20 events a second of a busy machine as well
+KILLS = 1 / 10
+KILLING = 1 / 10
 FLUSHES = 1 / 5
 # how many natd keeps for /v1/events
 EVENTS_KEPT = 4096
