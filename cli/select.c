@@ -16,12 +16,20 @@ void selection_done(struct selection *selection)
 	*selection = (struct selection){ 0 };
 }
 
-/* "PROTO PORT", and what follows it, of the usage */
+/* How much of @usage is the operands of its first alternative. */
+static int operands_len(const char *usage)
+{
+	const char *options = strstr(usage, " [-"), *others = strstr(usage, " | ");
+
+	if (options && (!others || options < others))
+		return (int)(options - usage);
+	return others ? (int)(others - usage) : (int)strlen(usage);
+}
+
 static int flaw_ports(const struct args *args, size_t n, struct flaw *why)
 {
 	const char *verb = args->verb->name, *usage = args->verb->usage;
-	const size_t len = strcspn(usage, "[|");
-	const int shown = (int)(len && usage[len - 1] == ' ' ? len - 1 : len);
+	const int shown = operands_len(usage);
 
 	if (n < 2)
 		return flaw_set(why, "%s %s: the port is missing. Usage: natctl %s %.*s",

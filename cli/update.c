@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The verbs that alter a forward which is there: renew, enable, disable, rename, comment.
+ * The verbs that alter a forward which is there: renew, enable, disable, move, rename,
+ * comment.
  */
 
 #include <errno.h>
@@ -53,17 +54,23 @@ static int update(struct session *session, const struct args *args, size_t tail,
 	return status;
 }
 
-/* What is given to one forward, or to one of each protocol: "7 TEXT", "tcp 80 TEXT". */
-static int check_tail(const struct args *args, struct flaw *why)
+/* What is given to one forward, or to one of each protocol: of "7 TEXT", "tcp 80 TEXT"
+ * the last. @cure: where a word is too many */
+static int read_tail(const struct args *args, const char *cure, const char **ret,
+		     struct flaw *why)
 {
 	uint8_t bits;
 
-	if (args->n_operands == 2 || protocols_parse(args->operands[0], &bits) == 0)
-		return 0;
-	return flaw_set(why,
-			"%s: %s is one word too many. A text of several words stands in "
-			"quotes.",
-			args->verb->name, args->operands[2]);
+	if (args->n_operands > 2 && protocols_parse(args->operands[0], &bits) < 0)
+		return flaw_set(why, "%s: %s is one word too many. %s", args->verb->name,
+				args->operands[2], cure);
+	*ret = args->operands[args->n_operands - 1];
+	return 0;
+}
+
+static int read_text(const struct args *args, const char **ret, struct flaw *why)
+{
+	return read_tail(args, "A text of several words stands in quotes.", ret, why);
 }
 
 /* ------------------------------------------------------------------ the verbs */
@@ -97,13 +104,46 @@ static int disable_run(struct session *session, const struct args *args)
 	return update(session, args, 0, &patch);
 }
 
+/* A service's port inside is that of the protocols that are named, if any are. */
+static int read_host(const struct args *args, struct target *ret, struct flaw *why)
+{
+	uint8_t bits = 0;
+	const char *text;
+
+	if (read_tail(args, "Address and port are one: 192.168.1.10:80.", &text, why) < 0)
+		return -EINVAL;
+	protocols_parse(args->operands[0], &bits);
+	return value_host(text, bits, ret, why);
+}
+
+static int move_run(struct session *session, const struct args *args)
+{
+	struct patch patch = { .set = PATCH_INTERNAL };
+	struct target target = { 0 };
+	struct flaw why;
+	int status;
+
+	if (read_host(args, &target, &why) < 0)
+		return session_usage(session, "%s", why.text);
+	patch.internal.addr = target.addr;
+	patch.internal.port = target.ports.first;
+	patch.suffix = target.suffix;
+	if (target.ports.first != target.ports.last)
+		patch.n_ports = (uint16_t)(target.ports.last - target.ports.first + 1);
+	if (details_new(target.lan, "", NULL, 0, &patch.details) < 0)
+		return session_fault(session, "out of memory");
+	status = update(session, args, 1, &patch);
+	details_unref(patch.details);
+	return status;
+}
+
 static int rename_run(struct session *session, const struct args *args)
 {
-	const char *name = args->operands[args->n_operands - 1];
 	struct patch patch = { .set = PATCH_NAME };
+	const char *name;
 	struct flaw why;
 
-	if (check_tail(args, &why) < 0 || (*name && value_name(name, &why) < 0))
+	if (read_text(args, &name, &why) < 0 || (*name && value_name(name, &why) < 0))
 		return session_usage(session, "%s", why.text);
 	snprintf(patch.name, sizeof(patch.name), "%s", name);
 	return update(session, args, 1, &patch);
@@ -111,12 +151,12 @@ static int rename_run(struct session *session, const struct args *args)
 
 static int comment_run(struct session *session, const struct args *args)
 {
-	const char *comment = args->operands[args->n_operands - 1];
 	struct patch patch = { .set = PATCH_COMMENT };
+	const char *comment;
 	struct flaw why;
 	int status;
 
-	if (check_tail(args, &why) < 0 || value_comment(comment, &why) < 0)
+	if (read_text(args, &comment, &why) < 0 || value_comment(comment, &why) < 0)
 		return session_usage(session, "%s", why.text);
 	if (details_new("", comment, NULL, 0, &patch.details) < 0)
 		return session_fault(session, "out of memory");
@@ -163,6 +203,23 @@ const struct verb verb_disable = {
 		"  natctl disable tcp 8080 --drain\n",
 	.changes = true,
 	.run = disable_run,
+};
+
+const struct verb verb_move = {
+	.name = "move",
+	.also = "redirect retarget target",
+	.usage = "PROTO PORT ADDRESS[:PORT] [--drain] | ID|NAME ADDRESS[:PORT] [--drain]",
+	.summary = "lead forwards to another host inside",
+	.help = "ADDRESS is written as with add, and is of the family that the forward has.\n"
+		"Without :PORT the port inside stays; of a range its first is enough. Of a\n"
+		"name all forwards that carry it are led there. Connections are ended; with\n"
+		"--drain those that are established go on to where they were.\n"
+		"\n"
+		"  natctl move web 192.168.1.11\n"
+		"  natctl move tcp 8080 192.168.1.11:8000 --drain\n"
+		"  natctl move tcp https ::11%lan0\n",
+	.changes = true,
+	.run = move_run,
 };
 
 const struct verb verb_rename = {

@@ -160,24 +160,35 @@ static int decode_new_name(json_t *json, struct patch *patch, struct problem *wh
 	return get_name(json, patch->name, why);
 }
 
-static int decode_new_internal(json_t *set, struct patch *patch, struct problem *why)
+/* Ports that are not named stay. */
+static int decode_new_ports(json_t *internal, struct patch *patch, struct problem *why)
+{
+	json_t *port = json_object_get(internal, "port");
+	json_t *end = json_object_get(internal, "end_port");
+	int r = 0;
+
+	if (port || end)
+		r = get_port(port, "internal.port", &patch->internal.port, why);
+	if (r == 0 && end)
+		r = get_size(end, "internal.end_port", patch->internal.port,
+			     &patch->n_ports, why);
+	return r;
+}
+
+static int decode_new_internal(json_t *set, struct patch *patch, const char **ret_lan,
+			       struct problem *why)
 {
 	json_t *internal;
 	int r;
 
 	r = get_endpoint(set, "internal", &internal, why);
+	if (r == 0)
+		r = get_inside(internal, &patch->internal.addr, &patch->suffix, ret_lan,
+			       why);
 	if (r < 0)
 		return r;
-	if (json_object_get(internal, "end_port") ||
-	    json_object_get(internal, "interface"))
-		return refuse(why, "internal: takes \"address\" and \"port\" here.");
 	patch->set |= PATCH_INTERNAL;
-	r = get_host(json_object_get(internal, "address"), "internal.address", NULL,
-		     &patch->internal.addr, NULL, why);
-	if (r < 0)
-		return r;
-	return get_port(json_object_get(internal, "port"), "internal.port",
-			&patch->internal.port, why);
+	return decode_new_ports(internal, patch, why);
 }
 
 static int decode_scalars(json_t *set, struct patch *patch, struct problem *why)
@@ -200,25 +211,23 @@ static int decode_scalars(json_t *set, struct patch *patch, struct problem *why)
 	return r;
 }
 
-/* The comment last: what it makes is the caller's. */
+/* The details last: they are the caller's. */
 static int decode_set(json_t *set, struct patch *patch, struct problem *why)
 {
 	json_t *comment = json_object_get(set, "comment");
-	const char *text;
+	const char *lan = "", *text = "";
 	int r;
 
 	r = decode_scalars(set, patch, why);
 	if (r == 0 && json_object_get(set, "internal"))
-		r = decode_new_internal(set, patch, why);
+		r = decode_new_internal(set, patch, &lan, why);
 	if (r == 0 && comment) {
 		patch->set |= PATCH_COMMENT;
 		r = get_comment(comment, "comment", &text, why);
-		if (r == 0)
-			r = details_new("", text, NULL, 0, &patch->details);
 	}
 	if (r == 0 && !patch->set)
 		return refuse(why, "set: names nothing to be set.");
-	return r;
+	return r < 0 ? r : details_new(lan, text, NULL, 0, &patch->details);
 }
 
 int api_decode_patch(json_t *json, struct change *ret, struct problem *why)

@@ -31,23 +31,6 @@ static bool asks_for_any_port(json_t *port)
 	return json_is_integer(port) && json_integer_value(port) == 0;
 }
 
-/* The last port of a range, as its size; @first is not 0. */
-static int decode_size(json_t *json, const char *path, uint16_t first, uint16_t *ret,
-		       struct problem *why)
-{
-	uint16_t last;
-	int r;
-
-	r = get_port(json, path, &last, why);
-	if (r < 0)
-		return r;
-	if (last < first)
-		return refuse(why, "%s: %u is below the first port, %u.", path, last,
-			      first);
-	*ret = (uint16_t)(last - first + 1);
-	return 0;
-}
-
 static int decode_external_ports(struct adding *a)
 {
 	json_t *port = json_object_get(a->external, "port");
@@ -70,8 +53,7 @@ static int decode_external_ports(struct adding *a)
 	r = get_port(port, "external.port", &m->external.port, a->why);
 	if (r < 0 || !end)
 		return r;
-	return decode_size(end, "external.end_port", m->external.port, &m->n_ports,
-			   a->why);
+	return get_size(end, "external.end_port", m->external.port, &m->n_ports, a->why);
 }
 
 /* @m has the external ports, or none. */
@@ -94,7 +76,7 @@ static int decode_internal_ports(struct adding *a)
 	}
 	if (!end)
 		return 0;
-	r = decode_size(end, "internal.end_port", m->internal.port, &n, a->why);
+	r = get_size(end, "internal.end_port", m->internal.port, &n, a->why);
 	if (r == 0 && m->external.port && n != m->n_ports)
 		return refuse(
 			a->why,
@@ -105,50 +87,16 @@ static int decode_internal_ports(struct adding *a)
 	return r;
 }
 
-static int decode_interface(struct adding *a)
-{
-	json_t *json = json_object_get(a->internal, "interface");
-	char shown[SHOWN_STRLEN];
-	int r;
-
-	a->lan = "";
-	if (!json || json_is_null(json))
-		return 0;
-	r = get_text(json, "internal.interface", &a->lan, a->why);
-	if (r < 0)
-		return r;
-	if (!a->lan[0] || strlen(a->lan) >= IFNAMSIZ)
-		return refuse(a->why,
-			      "internal.interface: \"%s\" is no name of an interface.",
-			      show(a->lan, shown));
-	return 0;
-}
-
-/* The interface first: with one, "::1" is a suffix. */
-static int decode_internal_host(struct adding *a)
-{
-	struct mapping *m = &a->change->mapping;
-	int r;
-
-	r = decode_interface(a);
-	if (r == 0)
-		r = get_host(json_object_get(a->internal, "address"), "internal.address",
-			     a->lan, &m->internal.addr, &m->suffix, a->why);
-	if (r == 0 && a->lan[0] && !m->suffix)
-		return refuse(a->why, "internal.interface: is for a host suffix, an IPv6 "
-				      "address like \"::10\".");
-	return r;
-}
-
 static int decode_internal(struct adding *a)
 {
+	struct mapping *m = &a->change->mapping;
 	int r;
 
 	if (!a->internal)
 		return refuse(a->why,
 			      "internal is missing: {\"address\":\"192.168.1.10\","
 			      "\"port\":80} says where to.");
-	r = decode_internal_host(a);
+	r = get_inside(a->internal, &m->internal.addr, &m->suffix, &a->lan, a->why);
 	return r < 0 ? r : decode_internal_ports(a);
 }
 

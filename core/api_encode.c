@@ -140,10 +140,31 @@ static json_t *text_or_null(const char *text)
 	return text[0] ? json_string(text) : json_null();
 }
 
+/* Ports that are not named stay as they are. */
+static json_t *encode_new_internal(const struct patch *patch)
+{
+	const struct endpoint *internal = &patch->internal;
+	char address[INET6_ADDRSTRLEN];
+	json_t *json =
+		json_pack("{s:s}", "address", address_format(&internal->addr, address));
+	int r = json ? 0 : -1;
+
+	if (r == 0 && internal->port)
+		r = put(json, "port", json_integer(internal->port));
+	if (r == 0 && patch->n_ports)
+		r = put(json, "end_port",
+			json_integer(internal->port + patch->n_ports - 1));
+	if (r == 0 && patch->details)
+		r = put_text(json, "interface", patch->details->lan);
+	if (r == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
 static int put_patch(json_t *set, const struct patch *patch)
 {
 	const struct details *d = patch->details;
-	char address[INET6_ADDRSTRLEN];
 	int r = 0;
 
 	if (patch->set & PATCH_NAME)
@@ -155,10 +176,7 @@ static int put_patch(json_t *set, const struct patch *patch)
 	if (r == 0 && patch->set & PATCH_COMMENT)
 		r = put(set, "comment", text_or_null(d ? d->comment : ""));
 	if (r == 0 && patch->set & PATCH_INTERNAL)
-		r = put(set, "internal",
-			json_pack("{s:s, s:i}", "address",
-				  address_format(&patch->internal.addr, address), "port",
-				  patch->internal.port));
+		r = put(set, "internal", encode_new_internal(patch));
 	return r;
 }
 

@@ -48,6 +48,13 @@ int get_lifetime(json_t *json, const char *path, uint32_t *ret, struct problem *
  */
 int get_host(json_t *json, const char *path, const char *lan, struct in6_addr *ret,
 	     bool *ret_suffix, struct problem *why);
+/** get_inside() - of the object with key "internal": its address, which may be a host
+ * suffix; @ret_lan: the LAN that is named with one, or "", borrowed from @json */
+int get_inside(json_t *json, struct in6_addr *ret, bool *ret_suffix, const char **ret_lan,
+	       struct problem *why);
+/** get_size() - the last port of a range, as its size; @first is not 0 */
+int get_size(json_t *json, const char *path, uint16_t first, uint16_t *ret,
+	     struct problem *why);
 /** get_endpoint() - the object with key "external" or "internal", NULL where there is
  * none; its keys are checked */
 int get_endpoint(json_t *json, const char *key, json_t **ret, struct problem *why);

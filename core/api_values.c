@@ -93,6 +93,22 @@ int get_port(json_t *json, const char *path, uint16_t *ret, struct problem *why)
 	return 0;
 }
 
+int get_size(json_t *json, const char *path, uint16_t first, uint16_t *ret,
+	     struct problem *why)
+{
+	uint16_t last;
+	int r;
+
+	r = get_port(json, path, &last, why);
+	if (r < 0)
+		return r;
+	if (last < first)
+		return refuse(why, "%s: %u is below the first port, %u.", path, last,
+			      first);
+	*ret = (uint16_t)(last - first + 1);
+	return 0;
+}
+
 int get_flag(json_t *json, const char *path, bool *ret, struct problem *why)
 {
 	if (!json)
@@ -207,6 +223,41 @@ int get_host(json_t *json, const char *path, const char *lan, struct in6_addr *r
 	if (unusable)
 		return refuse(why, "%s: %s is %s.", path, text, unusable);
 	return 0;
+}
+
+static int get_interface(json_t *json, const char **ret, struct problem *why)
+{
+	char shown[SHOWN_STRLEN];
+	int r;
+
+	*ret = "";
+	if (!json || json_is_null(json))
+		return 0;
+	r = get_text(json, "internal.interface", ret, why);
+	if (r < 0)
+		return r;
+	if (!**ret || strlen(*ret) >= IFNAMSIZ)
+		return refuse(why,
+			      "internal.interface: \"%s\" is no name of an interface.",
+			      show(*ret, shown));
+	return 0;
+}
+
+/* The interface first: with one, "::1" is a suffix. */
+int get_inside(json_t *json, struct in6_addr *ret, bool *ret_suffix, const char **ret_lan,
+	       struct problem *why)
+{
+	int r;
+
+	*ret_suffix = false;
+	r = get_interface(json_object_get(json, "interface"), ret_lan, why);
+	if (r == 0)
+		r = get_host(json_object_get(json, "address"), "internal.address",
+			     *ret_lan, ret, ret_suffix, why);
+	if (r == 0 && **ret_lan && !*ret_suffix)
+		return refuse(why, "internal.interface: is for a host suffix, an IPv6 "
+				   "address like \"::10\".");
+	return r;
 }
 
 int get_endpoint(json_t *json, const char *key, json_t **ret, struct problem *why)

@@ -15,7 +15,9 @@ static struct details **details_of(struct change *change)
 	case CHANGE_ADD:
 		return &change->mapping.details;
 	case CHANGE_UPDATE:
-		return change->patch.set & PATCH_COMMENT ? &change->patch.details : NULL;
+		return change->patch.set & (PATCH_COMMENT | PATCH_INTERNAL)
+			       ? &change->patch.details
+			       : NULL;
 	case CHANGE_REMOVE:
 		break;
 	}

@@ -39,13 +39,19 @@ struct selector {
  * struct patch - new values
  * @set:      PATCH_* bits; the other fields are not looked at
  * @lifetime: seconds, 0 = static from now on
- * @details:  for PATCH_COMMENT: its comment counts, NULL = none; a reference
+ * @details:  for PATCH_COMMENT: its comment counts, for PATCH_INTERNAL its LAN, NULL =
+ *            neither; a reference. A suffix without a LAN stays in the one it has
+ * @internal, @suffix: for PATCH_INTERNAL, as in struct mapping; port 0: as it is
+ * @n_ports:  for PATCH_INTERNAL: how many there are to be, which must be as many as there
+ *            are; 0 = was not said
  */
 struct patch {
 	uint32_t set;
 	uint32_t lifetime;
 	struct details *details;
 	struct endpoint internal;
+	uint16_t n_ports;
+	bool suffix;
 	bool enabled;
 	char name[MAPPING_NAME_MAX + 1];
 };

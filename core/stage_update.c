@@ -57,40 +57,53 @@ int stage_renew(struct staging *s, struct node *node, uint32_t lifetime)
 
 /* ---------------------------------------------------------------- what it becomes */
 
-static bool is_suffix(const struct in6_addr *addr)
-{
-	static const struct prefix none = { IN6ADDR_ANY_INIT, 64 };
-
-	return address_in_prefix(addr, &none) && !address_is_ipv4(addr);
-}
-
 /* Another host. The external address goes with it where it was the host's. */
-static const char *set_internal(const struct staging *s, struct mapping *m,
-				const struct endpoint *internal)
+static const char *set_internal(struct mapping *m, const struct patch *patch)
 {
-	const struct in6_addr *prefix = NULL;
-	struct asked asked = { .mapping = m };
-	const char *flaw = NULL;
-
-	if (address_is_ipv4(&internal->addr) != mapping_is_ipv4(m))
+	if (address_is_ipv4(&patch->internal.addr) != mapping_is_ipv4(m))
 		return "The internal address of a mapping stays in its family.";
+	if (patch->n_ports && patch->n_ports != m->n_ports)
+		return "A mapping keeps its number of ports.";
 	if (mapping_is_pinhole(m))
 		m->external.addr = address_any6;
-	m->suffix = m->suffix && is_suffix(&internal->addr);
-	m->internal.addr = internal->addr;
-	if (internal->port)
-		m->internal.port = internal->port;
-	flaw = staging_prefix(s, m, &prefix);
-	asked.prefix = prefix;
+	m->suffix = patch->suffix;
+	m->internal.addr = patch->internal.addr;
+	if (patch->internal.port)
+		m->internal.port = patch->internal.port;
+	return NULL;
+}
+
+/* Where packets go then; the LAN is settled. */
+static const char *find_host(const struct staging *s, struct mapping *m)
+{
+	struct asked asked = { .mapping = m };
+	const char *flaw = staging_prefix(s, m, &asked.prefix);
+
 	*m = asked_at(&asked, m->protocol, m->external.port);
 	return flaw;
 }
 
-/* Another comment, or no LAN any more. @ret: a reference of the caller's, which @m
- * borrows. */
-static int set_details(struct mapping *m, const char *comment, struct details **ret)
+static const char *new_comment(const struct mapping *m, const struct patch *patch)
 {
-	const char *lan = m->suffix ? mapping_lan(m) : "";
+	if (!(patch->set & PATCH_COMMENT))
+		return mapping_comment(m);
+	return patch->details ? patch->details->comment : "";
+}
+
+static const char *new_lan(const struct mapping *m, const struct patch *patch)
+{
+	if (!m->suffix)
+		return "";
+	if (patch->set & PATCH_INTERNAL && patch->details && patch->details->lan[0])
+		return patch->details->lan;
+	return mapping_lan(m);
+}
+
+/* Another comment, another LAN or none. @ret: a reference of the caller's, which @m
+ * borrows. */
+static int set_details(struct mapping *m, const struct patch *patch, struct details **ret)
+{
+	const char *comment = new_comment(m, patch), *lan = new_lan(m, patch);
 	const struct prefix *remotes;
 	size_t n;
 	int r;
@@ -108,7 +121,7 @@ static int set_details(struct mapping *m, const char *comment, struct details **
 static int apply(const struct staging *s, const struct patch *patch, struct mapping *m,
 		 struct details **ret_details, const char **ret_flaw)
 {
-	const char *comment = mapping_comment(m);
+	int r;
 
 	*ret_flaw = NULL;
 	if (patch->set & PATCH_NAME)
@@ -118,10 +131,11 @@ static int apply(const struct staging *s, const struct patch *patch, struct mapp
 	if (patch->set & PATCH_LIFETIME)
 		set_lifetime(s, m, patch->lifetime);
 	if (patch->set & PATCH_INTERNAL)
-		*ret_flaw = set_internal(s, m, &patch->internal);
-	if (patch->set & PATCH_COMMENT)
-		comment = patch->details ? patch->details->comment : "";
-	return set_details(m, comment, ret_details);
+		*ret_flaw = set_internal(m, patch);
+	r = set_details(m, patch, ret_details);
+	if (r == 0 && !*ret_flaw && patch->set & PATCH_INTERNAL)
+		*ret_flaw = find_host(s, m);
+	return r;
 }
 
 static bool is_same(const struct mapping *a, const struct mapping *b)

@@ -181,6 +181,7 @@ static void fill_patch(const struct mapping *have, const struct mapping *want,
 	ret->enabled = want->enabled;
 	ret->details = want->details;
 	ret->internal = want->internal;
+	ret->suffix = want->suffix;
 }
 
 /* Names that wander from one forward to another would each be in the other's way. */

@@ -231,7 +231,8 @@ static bool leaves_connections(const struct effect *effect)
 		return true;
 	return before->enabled &&
 	       (!effect->mapping->enabled ||
-		!endpoint_equal(&before->internal, &effect->mapping->internal));
+		!address_equal(&before->host, &effect->mapping->host) ||
+		before->internal.port != effect->mapping->internal.port);
 }
 
 static int write_removal(struct store *store, const struct effect *effect,

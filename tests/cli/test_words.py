@@ -101,6 +101,17 @@ USAGE = {
         "renew tcp: the port is missing. Usage: natctl renew PROTO PORT",
     "rename web www x": "rename: x is one word too many. A text of several words stands in "
                         "quotes.",
+    "move web": "move: PORT is missing. Usage: natctl move PROTO PORT ADDRESS[:PORT] [--drain] "
+                "| ID|NAME ADDRESS[:PORT] [--drain]",
+    "move tcp 192.168.1.11": "move tcp: the port is missing. Usage: natctl move PROTO PORT "
+                             "ADDRESS[:PORT]",
+    "move web 192.168.1.11 80": "move: 80 is one word too many. Address and port are one: "
+                                "192.168.1.10:80.",
+    "move web lan1": "lan1 is no address. Write 192.168.1.10:80, 192.168.1.10 or "
+                     "[2001:db8::10]:443.",
+    "move web 127.0.0.1": "127.0.0.1 is a loopback address. Give the address of a host on the "
+                          "LAN.",
+    "redirect web 192.168.1.11": "unknown verb redirect. Did you mean move?",
     "rename web 7up": '"7up" cannot be a name: A name starts with a letter.',
     "comment web": "comment: PORT is missing. Usage: natctl comment PROTO PORT TEXT | ID|NAME "
                    "TEXT",
@@ -162,7 +173,7 @@ def help_is_there_for_all_and_for_each_verb():
     expect(overview, 0, None, "")
     assert run("--help") == run("-h") == overview
     verbs = re.findall(r"^  ([a-z]+)  ", overview[1], re.M)
-    assert len(verbs) == 17, verbs
+    assert len(verbs) == 18, verbs
     for verb in verbs:
         text = run(f"help {verb}")
         expect(text, 0, re.compile(rf"^natctl {verb} - [^\n]+\n\nUsage: natctl {verb}"), "")

@@ -52,6 +52,7 @@ static void hold_same_patch(const struct patch *a, const struct patch *b)
 	hold(a->set && a->set == b->set);
 	hold(a->lifetime == b->lifetime && a->enabled == b->enabled);
 	hold(endpoint_equal(&a->internal, &b->internal));
+	hold(a->suffix == b->suffix && a->n_ports == b->n_ports);
 	hold(strcmp(a->name, b->name) == 0);
 	hold(details_equal(a->details, b->details));
 }

@@ -136,23 +136,23 @@ static bool model_remove(struct model_asking *a, uint64_t id)
 
 /* Return: false = there is no such LAN */
 static bool move_to(const struct model_asking *a, struct mapping *m,
-		    const struct endpoint *to)
+		    const struct patch *patch)
 {
-	const uint8_t zero[8] = { 0 };
+	const char *lan = patch->details ? patch->details->lan : "";
 	struct change change = { .mapping = *m };
 	const struct model_asking moved = { .change = &change, .at = a->at };
 
 	if (mapping_is_pinhole(m))
 		change.mapping.external.addr = address_any6;
-	change.mapping.suffix = m->suffix && memcmp(&to->addr, zero, 8) == 0 &&
-				!address_is_ipv4(&to->addr);
-	change.mapping.internal.addr = to->addr;
-	if (to->port)
-		change.mapping.internal.port = to->port;
-	if (m->details && !change.mapping.suffix)
+	change.mapping.suffix = patch->suffix;
+	change.mapping.internal.addr = patch->internal.addr;
+	if (patch->internal.port)
+		change.mapping.internal.port = patch->internal.port;
+	if (!patch->suffix || *lan)
 		change.mapping.details =
-			model_details("", m->details->comment, m->details->remotes,
-				      m->details->n_remotes);
+			model_details(patch->suffix ? lan : "", mapping_comment(m),
+				      m->details ? m->details->remotes : NULL,
+				      m->details ? m->details->n_remotes : 0);
 	*m = model_at_port(&moved, m->protocol, m->external.port);
 	return !m->suffix || lan_prefix_find(&a->at->lans, mapping_lan(m));
 }
@@ -174,9 +174,10 @@ static bool model_patch(struct model_asking *a, struct mapping *m)
 					   m->details ? m->details->n_remotes : 0);
 	if (!(patch->set & PATCH_INTERNAL))
 		return true;
-	if (address_is_ipv4(&patch->internal.addr) != mapping_is_ipv4(m))
+	if (address_is_ipv4(&patch->internal.addr) != mapping_is_ipv4(m) ||
+	    (patch->n_ports && patch->n_ports != m->n_ports))
 		return false;
-	return move_to(a, m, &patch->internal);
+	return move_to(a, m, patch);
 }
 
 static bool is_unaltered(const struct mapping *a, const struct mapping *b)

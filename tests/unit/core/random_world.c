@@ -282,9 +282,12 @@ static struct change random_update(const struct model *model)
 	patch->enabled = below(2);
 	patch->lifetime = below(2) * (10 + below(60));
 	strcpy(patch->name, one_of(names));
-	patch->details = model_details("", one_of(comments), NULL, 0);
-	patch->internal.addr = address_of(below(3) ? one_of(hosts) : one_of(suffixes));
+	patch->suffix = below(3) == 0;
+	patch->details = model_details(one_of(lans), one_of(comments), NULL, 0);
+	patch->internal.addr =
+		address_of(patch->suffix ? one_of(suffixes) : one_of(hosts));
 	patch->internal.port = (uint16_t)below(WORLD_PORTS);
+	patch->n_ports = (uint16_t)(below(4) ? 0 : 1 + below(3));
 	return change;
 }
 

@@ -93,6 +93,25 @@ Test(api_decode, a_patch_is_what_set_holds_and_drain)
 	json_decref(json);
 }
 
+Test(api_decode, a_patch_takes_the_internal_side_that_an_added_mapping_has)
+{
+	json_t *json = parse("{\"internal\":{\"address\":\"::1\",\"port\":80,"
+			     "\"end_port\":83,\"interface\":\"lan0\"}}");
+	struct change change;
+	struct problem why;
+
+	memset(&change, 0x55, sizeof(change));
+	cr_assert_eq(api_decode_patch(json, &change, &why), 0, "%s", why.detail);
+	cr_expect_eq(change.patch.set, PATCH_INTERNAL);
+	cr_expect(change.patch.suffix);
+	cr_expect_eq(change.patch.internal.port, 80);
+	cr_expect_eq(change.patch.n_ports, 4);
+	cr_assert_not_null(change.patch.details);
+	cr_expect_str_eq(change.patch.details->lan, "lan0");
+	change_done(&change);
+	json_decref(json);
+}
+
 Test(api_decode, a_patch_that_is_none_is_refused)
 {
 	static const struct {

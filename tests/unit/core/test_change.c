@@ -151,6 +151,26 @@ Test(change_list, without_memory_is_as_it_was)
 	cr_expect_eq(heap_blocks(), blocks);
 }
 
+/* Of where it is led to the LAN. */
+Test(change, that_alters_keeps_its_details_too)
+{
+	static const uint32_t sets[] = { PATCH_COMMENT, PATCH_INTERNAL };
+	const size_t blocks = heap_blocks();
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		struct change change = { .kind = CHANGE_UPDATE, .patch.set = sets[i] };
+		struct change_list list = { 0 };
+
+		cr_assert_eq(details_new("lan0", "", NULL, 0, &change.patch.details), 0);
+		cr_assert_eq(change_list_add(&list, &change), 0);
+		cr_expect_eq(change.patch.details->refs, 2);
+		change_done(&change);
+		cr_expect_str_eq(list.changes[0].patch.details->lan, "lan0");
+		change_list_done(&list);
+	}
+	cr_expect_eq(heap_blocks(), blocks);
+}
+
 Test(change, takes_a_port_where_it_adds_or_leads_elsewhere)
 {
 	static const struct {

@@ -52,6 +52,15 @@ Test(update, what_a_patch_asks_for_is_judged)
 		  "0:changed:1", "~1" },
 		{ "tcp 9000-9003 192.168.1.10:8000\ntcp 9003-9009 192.168.1.10:9003",
 		  "~#1: to=192.168.1.11:9000", "0:conflict:2", "" },
+		{ "tcp 9000-9003 192.168.1.10:8000", "~#1: to=192.168.1.11:8000 n=4",
+		  "0:changed:1", "~1" },
+		{ "tcp 9000-9003 192.168.1.10:8000", "~#1: to=192.168.1.11:8000 n=3",
+		  "0:bad-request:-1", "" },
+		{ "tcp 443 [2001:db8::10]:443", "~#1: to=[::10]:443", "0:bad-request:-1",
+		  "" },
+		{ "tcp 443 [2001:db8::10]:443", "~#1: to=[::10]:443 lan=lan9",
+		  "0:bad-request:-1", "" },
+		{ WEB, "~web: to=[::10]:80", "0:bad-request:-1", "" },
 		{ "tcp 1-65535 192.168.1.10:1", "~#1: to=192.168.1.11:2",
 		  "0:bad-request:-1", "" },
 		{ "tcp 443 [2001:db8::10]:443\ntcp 443 [2001:db8::11]:443",
@@ -150,6 +159,55 @@ Test(update, a_pinhole_that_gets_another_port_takes_one_of_the_wan)
 		     VERDICT_PORT_IN_USE);
 	cr_expect_eq(change_table(table, "~#1: to=[2001:db8::11]:443", &at),
 		     VERDICT_CHANGED);
+	table_free(table);
+}
+
+/* What is known of the one mapping: its LAN, where packets go, its kind. */
+static void expect_host(struct table *table, const char *update, const char *lan,
+			const char *host, enum mapping_kind kind)
+{
+	static const struct lan_prefix lans[] = {
+		{ .lan = "lan0",
+		  .prefix = { { { 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1 } } } },
+		{ .lan = "lan1" },
+	};
+	char text[INET6_ADDRSTRLEN];
+	struct conditions at = ordinary;
+	const struct mapping *m;
+
+	at.lans = (struct lan_prefix_list){ lans, ARRAY_SIZE(lans) };
+	cr_expect_eq(change_table(table, update, &at), VERDICT_CHANGED, "%s", update);
+	m = table_find_id(table, 1);
+	cr_expect_str_eq(mapping_lan(m), lan, "%s", update);
+	cr_expect_str_eq(address_format(&m->host, text), host, "%s", update);
+	cr_expect_eq(mapping_kind(m), kind, "%s", update);
+	cr_expect_eq(mapping_is_live(m), strcmp(host, "::") != 0, "%s", update);
+}
+
+Test(update, a_host_becomes_a_suffix_and_back)
+{
+	struct lan_prefix moved = { .lan = "lan0" };
+	struct table *table = make_loaded("tcp 443 [2001:db8::10]:443 comment=seen");
+	size_t n;
+
+	expect_host(table, "~#1: to=[::10]:443 lan=lan0", "lan0", "2001:db8:0:1::10",
+		    MAPPING_PINHOLE6);
+	/* the LAN that is not named is the one it has */
+	expect_host(table, "~#1: to=[::11]:443", "lan0", "2001:db8:0:1::11",
+		    MAPPING_PINHOLE6);
+	expect_host(table, "~#1: to=[::11]:8443", "lan0", "2001:db8:0:1::11",
+		    MAPPING_FORWARD6);
+	expect_host(table, "~#1: to=[::11]:443 lan=lan1", "lan1", "::", MAPPING_PINHOLE6);
+	expect_host(table, "~#1: to=[::1]:443 lan=lan0 comment=", "lan0",
+		    "2001:db8:0:1::1", MAPPING_PINHOLE6);
+	cr_assert_eq(address_parse("2001:db8:0:2::", &moved.prefix), 0);
+	table_settle_hosts(table, &(struct lan_prefix_list){ &moved, 1 }, &n);
+	cr_expect_eq(n, 1);
+	expect_host(table, "~#1: to=[2001:db8::10]:443", "", "2001:db8::10",
+		    MAPPING_PINHOLE6);
+	cr_expect_null(table_find_id(table, 1)->details);
+	table_settle_hosts(table, &(struct lan_prefix_list){ &moved, 1 }, &n);
+	cr_expect_eq(n, 0);
 	table_free(table);
 }
 

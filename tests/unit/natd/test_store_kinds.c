@@ -168,6 +168,19 @@ Test(store_kinds, a_pinhole_goes_with_its_host)
 	shelf_expect(&shelf);
 }
 
+Test(store_kinds, a_host_becomes_a_suffix)
+{
+	struct patch patched = { .set = PATCH_INTERNAL, .suffix = true };
+
+	cr_assert_eq(address_parse("::33", &patched.internal.addr), 0);
+	cr_assert_eq(details_new("lan0", "", NULL, 0, &patched.details), 0);
+	patch("pinhole", &patched);
+	details_unref(patched.details);
+	cr_expect(named("pinhole")->suffix);
+	cr_expect_str_eq(column("lan", "pinhole"), "lan0");
+	shelf_expect(&shelf);
+}
+
 Test(store_kinds, alterations_of_one_turn_are_taken_in_order)
 {
 	struct change_list list = kinds_list(), lists[1] = { { 0 } };
