@@ -5,17 +5,17 @@
  *
  * To wait, events are asked for before the list is read: what comes into force in between
  * is told. Any event makes it look again, since an address, a mapping and a listener can
- * all be what was missing.
+ * all be what was missing. Once it waits, a natd that goes away is waited for as well.
  */
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/list_filters.h"
 #include "cli/notes.h"
+#include "cli/retry.h"
 #include "cli/text.h"
 #include "cli/values.h"
 #include "cli/verb.h"
@@ -27,16 +27,22 @@ DEFINE_CLEANUP(free, char *)
 #define FOR_EVER	 UINT64_MAX
 #define WAIT_MAX	 (365 * 86400)
 #define ENDPOINTS_STRLEN 4096
+/* beside exit statuses: natd has gone, and may come back */
+#define LOST (-1)
 
 /**
  * struct lookup
  * @found: endpoints, one a line; "" = there is none
  * @why:   why there is none
- * @until: when waiting ends, milliseconds; 0 = it is not waited
+ * @until: when waiting ends, by retry_now(); 0 = it is not waited
+ * @events: NULL before it waits
+ * @lost:  why natd was not reached last
  */
 struct lookup {
 	struct session *session;
 	struct client *events;
+	struct retry retry;
+	struct flaw lost;
 	const char *name;
 	struct query query;
 	uint64_t until;
@@ -44,12 +50,34 @@ struct lookup {
 	char why[WHY_STRLEN];
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
+/* ------------------------------------------------------------------ failures */
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+static int lose(struct lookup *l, const char *why)
+{
+	snprintf(l->lost.text, sizeof(l->lost.text), "%s", why);
+	retry_tell_gone(&l->retry, l->session);
+	return LOST;
+}
+
+/* Return: LOST, or an exit status. */
+static int fail(struct lookup *l, int error, const struct flaw *why)
+{
+	if (l->events && retry_is_of_use(error))
+		return lose(l, why->text);
+	return session_fault(l->session, "%s", why->text);
+}
+
+/* A natd that is about to end has no place for anybody. Return: as fail() */
+static int refuse(struct lookup *l, struct answer *answer)
+{
+	int status;
+
+	if (l->events && answer->status == 503)
+		status = lose(l, "natd has no place for this. Try again later.");
+	else
+		status = session_refused(l->session, answer);
+	answer_done(answer);
+	return status;
 }
 
 /* ------------------------------------------------------------------ the list */
@@ -100,28 +128,49 @@ static int take_mapping(struct lookup *l, json_t *json)
 	return 0;
 }
 
-/* Return: exit status; @ret_json is a new reference on EXIT_DONE. */
-static int look(struct lookup *l, json_t **ret_json)
+/* Return: exit status, or LOST; @ret_json is a new reference on EXIT_DONE. */
+static int ask(struct lookup *l, json_t **ret_json)
 {
 	const struct request request = { .method = "GET", .path = l->query.path };
-	json_t *list = NULL, *element;
-	int status, r = 0;
-	size_t i;
+	struct answer answer;
+	struct flaw why;
+	json_t *json;
+	int r;
 
-	l->found[0] = l->why[0] = '\0';
-	status = session_read(l->session, &request, &list);
-	if (status != EXIT_DONE)
-		return status;
-	json_array_foreach (list, i, element) {
-		r = take_mapping(l, element);
-		if (r < 0)
-			break;
-	}
-	if (r < 0 || !json_is_array(list)) {
-		json_decref(list);
+	r = client_ask(l->session->client, &request, NULL, NULL, &answer, &why);
+	if (r < 0)
+		return fail(l, r, &why);
+	if (!answer_is_good(&answer))
+		return refuse(l, &answer);
+	json = answer.len
+		       ? json_loadb(answer.body, answer.len, JSON_REJECT_DUPLICATES, NULL)
+		       : NULL;
+	answer_done(&answer);
+	if (!json_is_array(json)) {
+		json_decref(json);
 		return session_garbled(l->session);
 	}
-	*ret_json = list;
+	*ret_json = json;
+	return EXIT_DONE;
+}
+
+/* @list: replaced on EXIT_DONE. Return: exit status, or LOST. */
+static int look(struct lookup *l, json_t **list)
+{
+	json_t *json = NULL, *element;
+	int status;
+	size_t i;
+
+	status = ask(l, &json);
+	if (status != EXIT_DONE)
+		return status;
+	json_decref(*list);
+	*list = json;
+	l->found[0] = l->why[0] = '\0';
+	json_array_foreach (json, i, element) {
+		if (take_mapping(l, element) < 0)
+			return session_garbled(l->session);
+	}
 	return EXIT_DONE;
 }
 
@@ -177,78 +226,105 @@ static int take_bytes(void *userdata, const char *bytes, size_t len)
 	return ndjson_feed(&reading->lines, bytes, len, count_line, &reading->n);
 }
 
-/* Return: EXIT_DONE, *@ret_n being the events that came, 0 when the time is over. */
+/* Milliseconds for poll(), of which a long wait takes several. */
+static int patience(uint64_t until)
+{
+	const uint64_t now = retry_now(), left = until > now ? until - now : 0;
+
+	return (int)(left < 60000 ? left : 60000);
+}
+
+static bool is_over(const struct lookup *l)
+{
+	return l->until != FOR_EVER && retry_now() >= l->until;
+}
+
+/* Return: EXIT_DONE; LOST, where natd ended the stream without a fault, too. */
+static int take_events(struct lookup *l, struct client_stream *stream,
+		       struct reading *reading)
+{
+	struct flaw why;
+	int r = client_take(l->events, stream, take_bytes, reading, &why);
+
+	if (r == -EPROTO)
+		return refuse(l, &stream->refusal);
+	if (r < 0)
+		return fail(l, r, &why);
+	if (stream->begun)
+		retry_tell_back(&l->retry, l->session);
+	return r ? EXIT_DONE : LOST;
+}
+
+/* Return: EXIT_DONE, *@ret_n being the events that came, 0 when the time is over; LOST;
+ * EXIT_NATD. */
 static int wait_event(struct lookup *l, struct client_stream *stream,
 		      struct reading *reading, size_t *ret_n)
 {
 	const size_t before = reading->n;
-	struct flaw why;
-	int r;
+	int status;
 
-	while (reading->n == before) {
+	while (reading->n == before && !is_over(l)) {
 		struct pollfd p = { .fd = client_fd(l->events), .events = POLLIN };
-		const uint64_t now = now_ms();
-		int patience = -1;
 
-		if (l->until != FOR_EVER && now >= l->until)
-			break;
-		if (l->until != FOR_EVER)
-			patience = (int)(l->until - now < 60000 ? l->until - now : 60000);
-		if (poll(&p, 1, patience) <= 0)
+		if (poll(&p, 1, patience(l->until)) <= 0)
 			continue;
-		r = client_take(l->events, stream, take_bytes, reading, &why);
-		if (r == -EPROTO) {
-			r = session_refused(l->session, &stream->refusal);
-			answer_done(&stream->refusal);
-			return r;
-		}
-		if (r <= 0)
-			return session_fault(
-				l->session, "%s",
-				r < 0 ? why.text
-				      : "natd has ended its events. Try again.");
+		status = take_events(l, stream, reading);
+		if (status != EXIT_DONE)
+			return status;
 	}
 	*ret_n = reading->n - before;
 	return EXIT_DONE;
 }
 
 /* The list is read once the stream has begun, and then after each event. */
-static int follow(struct lookup *l, struct reading *reading, json_t **ret)
+static int follow(struct lookup *l, struct reading *reading, json_t **list)
 {
+	const struct request request = { .method = "GET",
+					 .path = "/v1/events",
+					 .accept = "application/x-ndjson" };
 	struct client_stream stream = { 0 };
+	struct flaw why;
 	size_t n = 1;
-	int status;
+	int status, r = client_begin(l->events, &request, &why);
 
+	if (r < 0)
+		return fail(l, r, &why);
 	for (;;) {
 		status = wait_event(l, &stream, reading, &n);
 		if (status != EXIT_DONE || !n)
 			return status;
-		json_decref(*ret);
-		*ret = NULL;
-		status = look(l, ret);
+		status = look(l, list);
 		if (status != EXIT_DONE || *l->found)
 			return status;
 	}
 }
 
-static int wait_for(struct lookup *l, json_t **ret)
+/* Return: false: the time is over. */
+static bool pause_before_next(struct lookup *l)
 {
-	const struct request request = { .method = "GET",
-					 .path = "/v1/events",
-					 .accept = "application/x-ndjson" };
-	struct reading reading = { 0 };
-	struct flaw why;
+	retry_later(&l->retry);
+	while (!is_over(l) && retry_now() < l->retry.at)
+		poll(NULL, 0, patience(l->retry.at < l->until ? l->retry.at : l->until));
+	return !is_over(l);
+}
+
+static int wait_for(struct lookup *l, json_t **list)
+{
 	int status;
 
 	if (client_twin(l->session->client, &l->events) < 0)
 		return session_fault(l->session, "out of memory");
-	if (client_begin(l->events, &request, &why) < 0)
-		status = session_fault(l->session, "%s", why.text);
-	else
-		status = follow(l, &reading, ret);
-	ndjson_done(&reading.lines);
+	do {
+		struct reading reading = { 0 };
+
+		status = follow(l, &reading, list);
+		ndjson_done(&reading.lines);
+		client_end(l->events);
+	} while (status == LOST && pause_before_next(l));
 	client_free(l->events);
-	return status;
+	if (status != LOST)
+		return status;
+	return l->retry.gone ? session_fault(l->session, "%s", l->lost.text) : EXIT_DONE;
 }
 
 /* ------------------------------------------------------------------ the verb */
@@ -265,7 +341,7 @@ static int read_wait(const struct args *args, struct lookup *l, struct flaw *why
 		return 0;
 	if (value_count("--wait", text, WAIT_MAX, &seconds, why) < 0)
 		return -EINVAL;
-	l->until = now_ms() + seconds * 1000;
+	l->until = retry_now() + seconds * 1000;
 	return 0;
 }
 
@@ -296,7 +372,8 @@ const struct verb verb_lookup = {
 	.summary = "print the external endpoint that a name has",
 	.help = "Address and port at which the world reaches the forward now, one a line for\n"
 		"each address; of a range all its ports. Where there is none it is said why,\n"
-		"and the exit status is 1. With --wait it is waited until there is one.\n"
+		"and the exit status is 1. With --wait it is waited until there is one, and\n"
+		"for natd where it goes away meanwhile.\n"
 		"\n"
 		"  natctl lookup web\n"
 		"  natctl lookup game --proto udp --wait=30\n",

@@ -5,8 +5,10 @@
  *
  * One loop waits for natd's lines, for the ends of hooks and their time limits, and for
  * the signals that end it. When natd goes away it is looked for again and again, and the
- * stream goes on behind the last number that was seen. While too many events wait for
- * their hooks nothing is read: natd keeps them, and where it cannot, says what is lost.
+ * stream goes on behind the last number that was seen; where natd ends the stream, as it
+ * does to who reads too slowly, it is asked for anew after a pause. While too many events
+ * wait for their hooks nothing is read: natd keeps them, and where it cannot, says what
+ * is lost.
  */
 
 #include <errno.h>
@@ -14,18 +16,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/event.h"
 #include "cli/hooks.h"
+#include "cli/retry.h"
 #include "cli/text.h"
 #include "cli/values.h"
 #include "cli/verb.h"
 #include "core/ndjson.h"
 
-#define PAUSE_MIN_MS	100
-#define PAUSE_MAX_MS	5000
 #define DEFAULT_SECONDS 30
 
 /**
@@ -33,8 +33,8 @@
  * @hooks:   NULL without --exec
  * @since:   number of the last event seen, where @has_since
  * @left:    events to go
- * @pause:   milliseconds between attempts, 0 = connected; the next one is at @retry
- * @gone:    natd was lost, and that was said
+ * @began:   natd has sent a stream, if ended since
+ * @waiting: there is no stream; the next attempt is at @retry.at
  * @ending:  by a signal, or a fault: no more is read
  * @status:  what it will end with
  */
@@ -46,9 +46,8 @@ struct watch {
 	int signals;
 	struct client_stream stream;
 	struct ndjson lines;
-	unsigned int pause;
-	uint64_t retry;
-	bool gone, ending;
+	struct retry retry;
+	bool began, waiting, ending;
 	int status;
 };
 
@@ -87,17 +86,12 @@ static int take_line(void *userdata, const char *line, size_t len)
 	print_line(w, &event, line, len);
 	if (w->hooks && (event.happened || event.gap))
 		r = hooks_put(w->hooks, &event, line, len);
+	if (event.happened)
+		retry_anew(&w->retry);
 	if (event.happened && w->left != UINT64_MAX)
 		w->left--;
 	event_done(&event);
 	return r;
-}
-
-static void tell_back(struct watch *w)
-{
-	if (w->gone)
-		session_fault(w->session, "natd is back.");
-	w->gone = false;
 }
 
 static int take_bytes(void *userdata, const char *bytes, size_t len)
@@ -105,7 +99,7 @@ static int take_bytes(void *userdata, const char *bytes, size_t len)
 	struct watch *w = userdata;
 	int r;
 
-	tell_back(w);
+	retry_tell_back(&w->retry, w->session);
 	r = ndjson_feed(&w->lines, bytes, len, take_line, w);
 	if (r == 0)
 		return 0;
@@ -115,31 +109,17 @@ static int take_bytes(void *userdata, const char *bytes, size_t len)
 
 /* ------------------------------------------------------------ the connection */
 
-static uint64_t now_ms(void)
+static void ask_later(struct watch *w)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static bool is_passing(int r)
-{
-	return r == -ENOENT || r == -ECONNREFUSED || r == -EAGAIN || r == -ECONNRESET ||
-	       r == -ETIMEDOUT || r == -EPIPE;
+	ndjson_done(&w->lines);
+	retry_later(&w->retry);
+	w->waiting = true;
 }
 
 static void look_again(struct watch *w)
 {
-	ndjson_done(&w->lines);
-	w->pause = w->pause ? w->pause * 2 : PAUSE_MIN_MS;
-	if (w->pause > PAUSE_MAX_MS)
-		w->pause = PAUSE_MAX_MS;
-	w->retry = now_ms() + w->pause;
-	if (!w->gone)
-		session_fault(w->session,
-			      "natd is gone; natctl goes on as soon as it is back.");
-	w->gone = true;
+	retry_tell_gone(&w->retry, w->session);
+	ask_later(w);
 }
 
 static void give_up(struct watch *w, int status)
@@ -167,8 +147,8 @@ static void connect_stream(struct watch *w)
 	w->stream = (struct client_stream){ 0 };
 	r = client_begin(w->session->client, &request, &why);
 	if (r == 0)
-		w->pause = 0;
-	else if (w->gone && is_passing(r))
+		w->waiting = false;
+	else if (w->began && retry_is_of_use(r))
 		look_again(w);
 	else
 		give_up(w, session_fault(w->session, "%s", why.text));
@@ -177,7 +157,7 @@ static void connect_stream(struct watch *w)
 static void take_refusal(struct watch *w)
 {
 	/* all places are taken, or natd is about to end */
-	if (w->gone && w->stream.refusal.status == 503)
+	if (w->began && w->stream.refusal.status == 503)
 		look_again(w);
 	else
 		give_up(w, session_refused(w->session, &w->stream.refusal));
@@ -190,15 +170,17 @@ static void take_more(struct watch *w)
 	int r;
 
 	r = client_take(w->session->client, &w->stream, take_bytes, w, &why);
-	if (r >= 0 && w->stream.begun)
-		tell_back(w);
+	if (r >= 0 && w->stream.begun) {
+		w->began = true;
+		retry_tell_back(&w->retry, w->session);
+	}
 	if (r == 0) /* dropped, and told so */
-		connect_stream(w);
+		ask_later(w);
 	else if (r == -EPROTO)
 		take_refusal(w);
 	else if (r == -ECANCELED)
 		give_up(w, w->status);
-	else if (r < 0 && (w->gone || w->stream.begun) && is_passing(r))
+	else if (r < 0 && w->began && retry_is_of_use(r))
 		look_again(w);
 	else if (r < 0)
 		give_up(w, session_fault(w->session, "%s", why.text));
@@ -223,23 +205,24 @@ static bool is_done(const struct watch *w)
 
 static bool wants_lines(const struct watch *w)
 {
-	return !w->ending && w->left && !w->pause && (!w->hooks || !hooks_full(w->hooks));
+	return !w->ending && w->left && !w->waiting &&
+	       (!w->hooks || !hooks_full(w->hooks));
 }
 
 static bool wants_natd(const struct watch *w)
 {
-	return !w->ending && w->left && w->pause;
+	return !w->ending && w->left && w->waiting;
 }
 
 static int patience(const struct watch *w)
 {
 	const int hooks = w->hooks ? hooks_patience(w->hooks) : -1;
-	const uint64_t now = now_ms();
+	const uint64_t now = retry_now();
 	int natd;
 
 	if (!wants_natd(w))
 		return hooks;
-	natd = w->retry > now ? (int)(w->retry - now) : 0;
+	natd = w->retry.at > now ? (int)(w->retry.at - now) : 0;
 	return hooks < 0 || natd < hooks ? natd : hooks;
 }
 
@@ -257,7 +240,7 @@ static void turn(struct watch *w)
 		take_signals(w);
 	if (polled[1].revents && !w->ending)
 		take_more(w);
-	else if (wants_natd(w) && now_ms() >= w->retry)
+	else if (wants_natd(w) && retry_now() >= w->retry.at)
 		connect_stream(w);
 	if (w->hooks)
 		hooks_tend(w->hooks);

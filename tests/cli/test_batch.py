@@ -115,15 +115,17 @@ def an_atomic_list_is_one_request():
 @test
 def an_atomic_list_takes_every_verb_that_changes():
     lines = ("add udp auto 10.0.0.1:5000 --name game --lease 1h\nrename game play\n"
-             "renew play --lease 7d\ndisable udp 50000\nenable 7\ncomment play 'a b'\n")
+             "renew play --lease 7d\ndisable udp 50000\nenable 7\ncomment play 'a b'\n"
+             "move play 10.0.0.2\n")
     with natd() as fake:
         expect(run("-f - --atomic", stdin=lines), 0,
                'added 7: udp 50000 "game" -> 10.0.0.1:5000, for 1h\n'
                'changed 7: "game"\nchanged 7: "play"\nchanged 7: udp 50000\nchanged 7\n'
-               'changed 7: "play"\n6 changes made together\n', "")
+               'changed 7: "play"\nchanged 7: "play"\n7 changes made together\n', "")
         assert [r[0] for r in fake.requests] == ["POST", "GET"], fake.requests
         m = fake.mappings[0]
         assert (m["name"], m["lease"]["lifetime"], m["comment"]) == ("play", 604800, "a b"), m
+        assert m["internal"]["host"] == "10.0.0.2", m
         expect(run("-f - --atomic -q", stdin="add tcp auto 10.0.0.1:5000\nenable play\n"), 0,
                "50000\n", "")
         expect(run("-f - --atomic", stdin="enable play\n"), 0, re.compile("^already so 7: "))
@@ -146,7 +148,7 @@ def an_atomic_list_with_a_wrong_line_is_not_sent():
     with natd() as fake:
         expect(run("-f - --atomic", stdin="add tcp 1 10.0.0.1\nlist\nadd tcp x 10.0.0.1\n"),
                2, "", "natctl: line 2: list cannot be part of an --atomic list; what can: add, "
-               "remove, renew, enable, disable, rename, comment.\n"
+               "remove, renew, enable, disable, move, rename, comment.\n"
                "natctl: line 3: x is no service of tcp that this machine's /etc/services knows. "
                "Give its number, from 1 to 65535.\n"
                "natctl: nothing was changed, because of --atomic.\n")

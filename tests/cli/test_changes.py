@@ -140,6 +140,34 @@ def forwards_are_altered():
 
 
 @test
+def forwards_are_led_to_another_host():
+    with natd() as fake:
+        run(f"add {WEB}")
+        run("add tcp 9000-9003 192.168.1.10:8000 --name range")
+        run("add udp 443 [2001:db8::10]:443 --name six")
+        for words, said, internal in (
+                ("move web 192.168.1.11", 'tcp 8080 "web" -> 192.168.1.11:80',
+                 {"address": "192.168.1.11"}),
+                ("move tcp 8080 192.168.1.12:https", 'tcp 8080 "web" -> 192.168.1.12:443',
+                 {"address": "192.168.1.12", "port": 443}),
+                ("move range 192.168.1.11:7000-7003",
+                 'tcp 9000-9003 "range" -> 192.168.1.11:7000-7003',
+                 {"address": "192.168.1.11", "port": 7000, "end_port": 7003}),
+                ("move six ::11%lan0", 'udp 443 "six" -> [::11%lan0]:443\n'
+                 "  waiting: its LAN has no IPv6 prefix now",
+                 {"address": "::11", "interface": "lan0"}),
+                ("move 9 [2001:db8::12]:8443", 'udp 443 "six" -> [2001:db8::12]:8443',
+                 {"address": "2001:db8::12", "port": 8443})):
+            expect(run(words), 0, re.compile(rf"^changed \d: {re.escape(said)}\n$"), "")
+            change = json.loads(fake.requests[-1][2])
+            assert (change["action"], change["set"]) == ("update", {"internal": internal}), change
+        expect(run("move web 192.168.1.12"), 0,
+               'already so 7: tcp 8080 "web" -> 192.168.1.12:443\n', "")
+        expect(run("move web 192.168.1.13 --drain -q"), 0, "", "")
+        assert json.loads(fake.requests[-1][2])["drain"] is True
+
+
+@test
 def asking_again_says_so_and_succeeds():
     with natd():
         run(f"add {WEB}")

@@ -4,9 +4,11 @@
 
 import json
 import re
+import subprocess
 import sys
+import time
 
-from harness import WEB, expect, main, natd, on_terminal, run, test
+from harness import NATCTL, SOCKET, WEB, expect, main, natd, on_terminal, run, test
 from natd_api import ok
 
 
@@ -115,8 +117,46 @@ def a_name_is_waited_for():
         expect(run("lookup away --wait=9"), 0, "203.0.113.99:444\n", "")
         fake.streams = [[start]]
         expect(run("lookup nobody --wait=1"), 1, "", re.compile("is called nobody"))
-        fake.streams = [[start, None]]
-        expect(run("lookup nobody --wait"), 3, "", re.compile("^natctl: "))
+        # ended, and no word that natd is gone
+        fake.streams = [[start, b""], [start, b""], [start, event, arrive, event]]
+        fake.wan.remove("203.0.113.99")
+        fake.settle(fake.mappings[0])
+        expect(run("lookup away --wait"), 0, "203.0.113.99:444\n", "")
+
+
+@test
+def a_natd_that_is_away_is_waited_for_with_the_name():
+    start = '{"event":"start","seq":100,"time":"2025-01-31T12:00:00Z"}'
+    gone = "natctl: natd is gone; natctl goes on as soon as it is back.\n"
+
+    def wait(seconds):
+        return subprocess.Popen([NATCTL, "--socket", SOCKET, "lookup", "web", f"--wait{seconds}"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    for seconds in "", "=30":
+        with natd(forgetful=True) as fake:
+            fake.streams = [[start]]
+            process = wait(seconds)
+            while len(fake.requests) < 3:  # list, events, and the list again
+                time.sleep(0.01)
+                assert process.poll() is None, process.communicate()
+        assert process.stderr.readline() == gone
+        fake = natd()
+        fake.put("tcp", 8080, "192.168.1.10", 80, "web")
+        fake.streams = [[start]]
+        with fake:
+            said = process.communicate(timeout=30)
+        assert (said, process.returncode) == (
+            ("203.0.113.5:8080\n", "natctl: natd is back.\n"), 0), said
+    with natd(forgetful=True) as fake:
+        fake.streams = [[start]]
+        process = wait("=1")
+        while len(fake.requests) < 3:
+            time.sleep(0.01)
+    said = process.communicate(timeout=30)
+    expect((process.returncode, *said), 3, "", re.compile(f"^{gone}natctl: natd is not running"))
+    # who was never there is not waited for
+    expect(run("lookup web --wait"), 3, "", re.compile("^natctl: natd is not running"))
 
 
 FLOW = {"mapping": 7, "name": "web", "protocol": "tcp", "remote": "198.51.100.9:51234",

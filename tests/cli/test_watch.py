@@ -168,13 +168,29 @@ def when_natd_goes_it_goes_on_behind_what_it_saw():
 
 
 @test
-def who_is_dropped_comes_back_at_once():
+def who_is_dropped_comes_back_soon():
     dropped = '{"event":"dropped","seq":101}'
     with natd() as fake:
         fake.streams = [[START, added(101, 1), dropped, b""], [added(102, 2)]]
         got = run("watch -n 2")
         assert fake.requests[-1][1] == "/v1/events?since=101"
     expect(got, 0, re.compile("dropped  "), "")
+
+
+@test
+def streams_that_end_are_asked_for_ever_more_slowly_until_something_happens():
+    with natd() as fake:
+        asked = []
+
+        def note():
+            asked.append(time.monotonic())
+
+        fake.streams = [[note, START, b""]] * 4 + [[note, added(101, 1), b""], [note, START, b""],
+                                                   [note, added(102, 2)]]
+        expect(run("watch --json -n 2"), 0, None, "")
+    pauses = [after - before for before, after in zip(asked, asked[1:])]
+    assert all(pause >= least for pause, least in zip(pauses, [.1, .2, .4, .8, .1, .2])), pauses
+    assert pauses[4] < .8, pauses
 
 
 @test

@@ -254,15 +254,25 @@ class FakeNatd:
         self.mappings = [m for m in self.mappings if m not in gone]
         return "removed", gone, 0 if change.get("drain") else 3, {}
 
+    @staticmethod
+    def moved(internal, wanted):
+        host = wanted["address"]
+        after = {**internal, "interface": None, **wanted, "host": None if host[0] == ":" else host}
+        after["end_port"] = after["port"] + internal["end_port"] - internal["port"]
+        return after
+
     def update(self, change):
         wanted = dict(change["set"])
         if "lease" in wanted:
             wanted["lease"] = self.lease(wanted["lease"])
         found = self.select(change)
-        same = all(m[key] == value for m in found for key, value in wanted.items())
+        same = True
         for m in found:
             after = {**m, **wanted}
+            if "internal" in wanted:
+                after["internal"] = self.moved(m["internal"], wanted["internal"])
             self.settle(after)
+            same &= after == m
             self.mappings[self.mappings.index(m)] = after
         verdict = "unchanged" if same else "changed"
         return verdict, self.select({"id": found[0]["id"]} if len(found) == 1 else
