@@ -122,12 +122,15 @@ static int read_options(const struct args *args, struct change *change, struct f
 {
 	const char *name = args_option(args, "--name");
 	const char *lease = args_option(args, "--lease");
+	const char *wish = args_option(args, "--upstream");
 	struct mapping *m = &change->mapping;
 
 	m->enabled = !args_has(args, "--disabled");
 	change->force = args_has(args, "--force");
 	change->drain = args_has(args, "--drain");
 	if (lease && value_lease(lease, &m->lifetime, why) < 0)
+		return -EINVAL;
+	if (wish && value_wish("--upstream", wish, &m->upstream, why) < 0)
 		return -EINVAL;
 	if (name && value_name(name, why) < 0)
 		return -EINVAL;
@@ -188,8 +191,8 @@ const struct verb verb_add = {
 	.name = "add",
 	.also = "new create forward open map",
 	.usage = "PROTO PORT ADDRESS[:PORT] [--name NAME] [--from PREFIX]... "
-		 "[--lease TIME] [--at ADDR] [--comment TEXT] [--force] [--drain] "
-		 "[--disabled]",
+		 "[--lease TIME] [--at ADDR] [--comment TEXT] [--upstream WISH] "
+		 "[--force] [--drain] [--disabled]",
 	.summary = "forward a port to a host inside",
 	.help = "PROTO is tcp, udp, sctp, udplite, or several: tcp,udp. PORT is the one the\n"
 		"world connects to: a number, a range like 9000-9003, a service like https,\n"
@@ -198,6 +201,9 @@ const struct verb verb_add = {
 		"follows; ::10 is the host with these last 64 bits in whatever prefix the LAN\n"
 		"has, ::10%lan0 names the LAN. Asking again for what is there already is no\n"
 		"error. With -q, only the ids are printed, of an automatic port the port.\n"
+		"WISH says whether the router above us is asked for it as well: default (as\n"
+		"natd.conf has it), yes, no, or required: then it waits until that router\n"
+		"holds it.\n"
 		"\n"
 		"  natctl add tcp 8080 192.168.1.10:80 --name web\n"
 		"  natctl add tcp,udp 9000-9003 192.168.1.10:8000\n"

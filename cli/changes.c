@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/atomic.h"
+#include "cli/notes.h"
 #include "cli/process.h"
 #include "cli/text.h"
 #include "core/api.h"
@@ -45,6 +46,9 @@ const char *changes_describe(const struct mapping *m,
 			    duration_format(m->lifetime, lease));
 	if (!m->enabled)
 		text_append(buf, CHANGES_MAPPING_STRLEN, ", disabled");
+	if (m->upstream != UPSTREAM_DEFAULT)
+		text_append(buf, CHANGES_MAPPING_STRLEN, ", upstream %s",
+			    upstream_wish_name((enum upstream_wish)m->upstream));
 	return text_clean(buf);
 }
 
@@ -127,12 +131,33 @@ uint16_t changes_port(const struct session *session, uint64_t id)
 	return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
+/* Whether the router above us holds it is asked likewise. */
+static void print_required(const struct session *session, uint64_t id)
+{
+	CLEANUP(json_decref) json_t *json = get_mapping(session, id);
+	char why[UPSTREAM_WHY_STRLEN + 64];
+	struct mapping_state state;
+	struct mapping m;
+
+	if (!json || api_decode_mapping(json, &m, &state) < 0)
+		return;
+	if (state.condition == CONDITION_WAITING) {
+		notes_why(&m, &state, why, sizeof(why));
+		printf("  waiting: %s. See: natctl %s%s%s\n", why,
+		       m.name[0] ? "lookup " : "list", m.name,
+		       m.name[0] ? " --wait" : "");
+	}
+	details_unref(m.details);
+}
+
 static void print_waiting(const struct session *session, const struct mapping *m)
 {
 	char addr[INET6_ADDRSTRLEN];
 
 	if (m->suffix && address_is_any(&m->host))
 		puts("  waiting: its LAN has no IPv6 prefix now");
+	else if (m->enabled && m->upstream == UPSTREAM_REQUIRED)
+		print_required(session, m->id);
 	else if (is_waiting(session, m))
 		printf("  waiting: %s is no address of the WAN now\n",
 		       address_format(&m->external.addr, addr));

@@ -30,8 +30,8 @@ const char *changes_ended(uint64_t ended, char buf[static CHANGES_ENDED_STRLEN])
 /** changes_port() - the external port that mapping @id has; 0 = cannot be known */
 uint16_t changes_port(const struct session *session, uint64_t id);
 
-/** changes_describe() - mapping_describe(), harmless to a terminal, and how long it is
- * for and whether it is disabled; returns @buf */
+/** changes_describe() - mapping_describe(), harmless to a terminal, how long it is for,
+ * whether it is disabled, and what is wished of the router above us; returns @buf */
 #define CHANGES_MAPPING_STRLEN (MAPPING_STRLEN + 64)
 const char *changes_describe(const struct mapping *m,
 			     char buf[static CHANGES_MAPPING_STRLEN]);

@@ -111,6 +111,9 @@ static void say_difference(const struct mapping *m, const struct mapping *before
 		text_append(buf, size, ", %s", m->enabled ? "enabled" : "disabled");
 	if (strcmp(mapping_comment(m), mapping_comment(before)) != 0)
 		text_append(buf, size, ", comment \"%s\"", mapping_comment(m));
+	if (m->upstream != before->upstream)
+		text_append(buf, size, ", upstream %s",
+			    upstream_wish_name((enum upstream_wish)m->upstream));
 	if (m->lifetime)
 		text_append(buf, size, ", for %s", duration_format(m->lifetime, lease));
 	else if (before->lifetime)
@@ -203,6 +206,44 @@ static void say_foreign(const struct event *event, char *buf, size_t size)
 		 text_at(event->json, "state"));
 }
 
+static void say_router(const struct event *event, char *buf, size_t size)
+{
+	const bool found = !strcmp(event->word, "upstream-found");
+
+	snprintf(buf, size, "%s: the router %s %s %s", text_at(event->json, "interface"),
+		 text_at(event->json, "router"),
+		 found ? "speaks" : "answers no longer by",
+		 text_at(event->json, "protocol"));
+}
+
+static void say_external(const struct event *event, char *buf, size_t size)
+{
+	const char *address = text_at(event->json, "address");
+
+	snprintf(buf, size, "%s: the router %s has %s", text_at(event->json, "interface"),
+		 text_at(event->json, "router"),
+		 *address ? address : "no external address");
+}
+
+static void say_upstream(const struct event *event, char *buf, size_t size)
+{
+	const char *external = text_at(event->json, "external");
+	const char *problem = text_at(event->json, "problem");
+	char text[MAPPING_STRLEN];
+	struct mapping m;
+
+	if (!read_mapping(event, "mapping", &m))
+		return;
+	text_append(buf, size, "%" PRIu64 ": %s", m.id, mapping_describe(&m, text));
+	if (!strcmp(event->word, "upstream-refused"))
+		text_append(buf, size, ": %s", problem);
+	else if (*external)
+		text_append(buf, size, ", seen by the internet at %s", external);
+	else
+		text_append(buf, size, ", held by the router above us");
+	details_unref(m.details);
+}
+
 static void say_start(const struct event *event, char *buf, size_t size)
 {
 	snprintf(buf, size, "what happens from now on, behind %" PRIu64, event->seq);
@@ -234,13 +275,25 @@ static const struct {
 	const char *word;
 	void (*say)(const struct event *event, char *buf, size_t size);
 } sayings[] = {
-	{ "added", say_mapping },   { "changed", say_mapping },
-	{ "removed", say_mapping }, { "expired", say_mapping },
-	{ "waiting", say_mapping }, { "active", say_mapping },
-	{ "refused", say_refused }, { "wan-address", say_addresses },
-	{ "repaired", say_repair }, { "foreign-drop", say_foreign },
-	{ "start", say_start },	    { "reset", say_reset },
-	{ "lost", say_lost },	    { "dropped", say_dropped },
+	{ "added", say_mapping },
+	{ "changed", say_mapping },
+	{ "removed", say_mapping },
+	{ "expired", say_mapping },
+	{ "waiting", say_mapping },
+	{ "active", say_mapping },
+	{ "refused", say_refused },
+	{ "wan-address", say_addresses },
+	{ "repaired", say_repair },
+	{ "foreign-drop", say_foreign },
+	{ "upstream-found", say_router },
+	{ "upstream-lost", say_router },
+	{ "upstream-mapped", say_upstream },
+	{ "upstream-refused", say_upstream },
+	{ "external-address", say_external },
+	{ "start", say_start },
+	{ "reset", say_reset },
+	{ "lost", say_lost },
+	{ "dropped", say_dropped },
 };
 
 static void print_time(const struct event *event, FILE *out)

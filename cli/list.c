@@ -9,6 +9,7 @@
 #include "cli/notes.h"
 #include "cli/services.h"
 #include "cli/text.h"
+#include "cli/upstream.h"
 #include "cli/verb.h"
 #include "core/api.h"
 #include "core/duration.h"
@@ -22,6 +23,7 @@ enum cell {
 	CELL_NAME,
 	CELL_PROTO,
 	CELL_EXTERNAL,
+	CELL_UPSTREAM,
 	CELL_SERVICE,
 	CELL_INTERNAL,
 	CELL_FROM,
@@ -42,6 +44,7 @@ static const struct column columns[CELL_COUNT] = {
 	[CELL_NAME] = { .name = "NAME", .cut = true },
 	[CELL_PROTO] = { .name = "PROTO" },
 	[CELL_EXTERNAL] = { .name = "EXTERNAL" },
+	[CELL_UPSTREAM] = { .name = "UPSTREAM", .sparse = true },
 	[CELL_SERVICE] = { .name = "SERVICE", .hidden = true },
 	[CELL_INTERNAL] = { .name = "INTERNAL" },
 	[CELL_FROM] = { .name = "FROM", .sparse = true },
@@ -135,6 +138,7 @@ static int add_row(struct listing *l, json_t *json, const struct mapping *m,
 	char external[MAPPING_ENDPOINT_STRLEN], internal[MAPPING_ENDPOINT_STRLEN];
 	char connections[TEXT_COUNT_STRLEN], total[TEXT_COUNT_STRLEN];
 	char in[TEXT_BYTES_STRLEN], out[TEXT_BYTES_STRLEN], lease[DURATION_STRLEN];
+	char upstream[UPSTREAM_CELL_STRLEN];
 	char id[24], owner[OWNER_STRLEN], from[FROM_STRLEN], word[24];
 	const char *cells[CELL_COUNT];
 
@@ -143,6 +147,7 @@ static int add_row(struct listing *l, json_t *json, const struct mapping *m,
 	cells[CELL_NAME] = m->name;
 	cells[CELL_PROTO] = protocol_name(m->protocol);
 	cells[CELL_EXTERNAL] = external_text(m, external);
+	cells[CELL_UPSTREAM] = upstream_cell(m, &state->upstream, upstream);
 	cells[CELL_SERVICE] = l->wide ? services_name(m->protocol, m->external.port) : "";
 	cells[CELL_INTERNAL] = text_clean((char *)mapping_format_internal(m, internal));
 	cells[CELL_FROM] = from_text(m, from);
@@ -222,6 +227,8 @@ static int list_people(struct listing *l, const struct request *request)
 	memcpy(l->columns, columns, sizeof(columns));
 	for (size_t i = 0; l->wide && i < CELL_COUNT; i++)
 		l->columns[i].hidden = l->columns[i].sparse = false;
+	/* it says nothing to those who have no router above them */
+	l->columns[CELL_UPSTREAM].sparse = true;
 	if (columns_new(l->columns, CELL_COUNT, &l->table) < 0)
 		return session_unread(l->session, -ENOMEM);
 	status = session_ask(l->session, request, take_bytes, l, &answer);
@@ -264,12 +271,15 @@ const struct verb verb_list = {
 	.usage = "[--name NAME] [--to ADDRESS[:PORT]] [--proto PROTO] [--port PORT] "
 		 "[--state STATE] [--owner OWNER] [--problems] [--wide]",
 	.summary = "show forwards and their connections",
-	.help = "STATE is ok, disabled, waiting (its address or host is not there yet),\n"
-		"shadowed or partly (others take all or a part of it), in-use (a program of\n"
-		"the gateway listens there), or blocked (a chain of another program would\n"
-		"drop what it lets in); below the table it is said why. CONNECTIONS are those\n"
-		"now live, TOTAL those since the forward was put into the kernel. FROM, LEASE\n"
-		"(what is left of it), IN and OUT (bytes) are there where there are any.\n"
+	.help = "STATE is ok, disabled, waiting (its address, its host, or the router that it\n"
+		"must have is not there yet), shadowed or partly (others take all or a part\n"
+		"of it), in-use (a program of the gateway listens there), or blocked (a chain\n"
+		"of another program would drop what it lets in); below the table it is said\n"
+		"why. CONNECTIONS are those now live, TOTAL those since the forward was put\n"
+		"into the kernel. FROM, LEASE (what is left of it), IN and OUT (bytes) are\n"
+		"there where there are any; UPSTREAM where a router above us is asked: the\n"
+		"address and port that the internet sees, or asking, refused, unanswered, no\n"
+		"router.\n"
 		"\n"
 		"  natctl list\n"
 		"  natctl list --problems\n"

@@ -17,6 +17,7 @@
 #include "cli/notes.h"
 #include "cli/retry.h"
 #include "cli/text.h"
+#include "cli/upstream.h"
 #include "cli/values.h"
 #include "cli/verb.h"
 #include "core/ndjson.h"
@@ -34,6 +35,7 @@ DEFINE_CLEANUP(free, char *)
  * struct lookup
  * @found: endpoints, one a line; "" = there is none
  * @why:   why there is none
+ * @own:   natd's endpoints, whatever the router above us makes of them
  * @until: when waiting ends, by retry_now(); 0 = it is not waited
  * @events: NULL before it waits
  * @lost:  why natd was not reached last
@@ -45,6 +47,7 @@ struct lookup {
 	struct flaw lost;
 	const char *name;
 	struct query query;
+	bool own;
 	uint64_t until;
 	char found[ENDPOINTS_STRLEN];
 	char why[WHY_STRLEN];
@@ -108,6 +111,18 @@ static void put_endpoint(struct lookup *l, const struct mapping *m,
 		text_append(l->found, sizeof(l->found), "%s", line);
 }
 
+/* What is in force at the router above us is what the world sees of it. */
+static void put_endpoints(struct lookup *l, const struct mapping *m,
+			  const struct mapping_state *state)
+{
+	if (!l->own && state->n_endpoints && upstream_is_seen(&state->upstream)) {
+		put_endpoint(l, m, &state->upstream.external);
+		return;
+	}
+	for (size_t i = 0; i < state->n_endpoints; i++)
+		put_endpoint(l, m, &state->endpoints[i]);
+}
+
 static int take_mapping(struct lookup *l, json_t *json)
 {
 	char why[WHY_STRLEN / 2];
@@ -117,8 +132,7 @@ static int take_mapping(struct lookup *l, json_t *json)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < state.n_endpoints; i++)
-		put_endpoint(l, &m, &state.endpoints[i]);
+	put_endpoints(l, &m, &state);
 	if (!state.n_endpoints) {
 		notes_why(&m, &state, why, sizeof(why));
 		text_append(l->why, sizeof(l->why), "%s%s: %s", *l->why ? "; " : "",
@@ -352,6 +366,7 @@ static int lookup_run(struct session *session, const struct args *args)
 	struct flaw why;
 	int status;
 
+	l.own = args_has(args, "--gateway");
 	query_begin(&l.query, "/v1/mappings");
 	if (value_name(l.name, &why) < 0 || read_wait(args, &l, &why) < 0)
 		return session_usage(session, "%s", why.text);
@@ -368,12 +383,16 @@ static int lookup_run(struct session *session, const struct args *args)
 const struct verb verb_lookup = {
 	.name = "lookup",
 	.also = "resolve find where endpoint",
-	.usage = "NAME [--proto PROTO] [--wait[=SECONDS]]",
+	.usage = "NAME [--proto PROTO] [--gateway] [--wait[=SECONDS]]",
 	.summary = "print the external endpoint that a name has",
 	.help = "Address and port at which the world reaches the forward now, one a line for\n"
 		"each address; of a range all its ports. Where there is none it is said why,\n"
 		"and the exit status is 1. With --wait it is waited until there is one, and\n"
 		"for natd where it goes away meanwhile.\n"
+		"\n"
+		"Where a router above us holds the forward it is the endpoint there, as the\n"
+		"internet sees it; with --gateway it is natd's own. --wait waits for that\n"
+		"router where it is required (natctl upstream).\n"
 		"\n"
 		"  natctl lookup web\n"
 		"  natctl lookup game --proto udp --wait=30\n",

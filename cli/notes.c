@@ -7,6 +7,7 @@
 
 #include "cli/process.h"
 #include "cli/text.h"
+#include "cli/upstream.h"
 
 #define WHY_STRLEN 512
 
@@ -34,12 +35,17 @@ static void append_ids(const struct mapping_state *state, char *buf, size_t size
 			    state->shadowed_by[i]);
 }
 
-static void why_waiting(const struct mapping *m, char *buf, size_t size)
+static void why_waiting(const struct mapping *m, const struct mapping_state *state,
+			char *buf, size_t size)
 {
+	const bool ours = address_is_any(&m->external.addr) || mapping_is_pinhole(m);
 	char addr[INET6_ADDRSTRLEN];
 
 	if (m->suffix && address_is_any(&m->host))
 		text_append(buf, size, "its LAN has no IPv6 prefix now");
+	else if (upstream_is_missing(m, &state->upstream) ||
+		 (ours && m->upstream == UPSTREAM_REQUIRED))
+		upstream_why(&state->upstream, buf, size);
 	else if (address_is_any(&m->external.addr))
 		text_append(buf, size, "the WAN has no %s address now",
 			    mapping_is_ipv4(m) ? "IPv4" : "IPv6");
@@ -57,7 +63,7 @@ void notes_why(const struct mapping *m, const struct mapping_state *state, char 
 		text_append(buf, size, "it is disabled");
 		return;
 	case CONDITION_WAITING:
-		why_waiting(m, buf, size);
+		why_waiting(m, state, buf, size);
 		return;
 	case CONDITION_SHADOWED:
 		text_append(buf, size, "all of it is taken by ");
@@ -80,6 +86,13 @@ static void print_listeners(const struct notes *notes, const struct mapping *m,
 			process_describe(&state->listeners[i], text));
 }
 
+/* Of one that waits for the router above us it is said why it waits. */
+static bool lacks_upstream(const struct mapping *m, const struct mapping_state *state)
+{
+	return state->condition != CONDITION_WAITING &&
+	       upstream_is_problem(m, &state->upstream);
+}
+
 static void print_note(const struct notes *notes, const struct mapping *m,
 		       const struct mapping_state *state)
 {
@@ -96,6 +109,11 @@ static void print_note(const struct notes *notes, const struct mapping *m,
 			m->id, why);
 	}
 	print_listeners(notes, m, state);
+	if (!lacks_upstream(m, state))
+		return;
+	why[0] = '\0';
+	upstream_why(&state->upstream, why, sizeof(why));
+	fprintf(notes->stream, "not upstream: %" PRIu64 ": %s\n", m->id, why);
 }
 
 int notes_add(struct notes *notes, const struct mapping *m,
@@ -103,7 +121,7 @@ int notes_add(struct notes *notes, const struct mapping *m,
 {
 	if (state->condition != CONDITION_WAITING &&
 	    state->condition != CONDITION_SHADOWED && !state->n_shadowed_by &&
-	    !state->n_listeners)
+	    !state->n_listeners && !lacks_upstream(m, state))
 		return 0;
 	if (notes->n++ >= NOTES_MAX)
 		return 0;
@@ -123,7 +141,7 @@ int notes_print(struct notes *notes, FILE *out)
 		return -ENOMEM;
 	fprintf(out, "\n%s", notes->text);
 	if (notes->n > NOTES_MAX)
-		fprintf(out, "and %zu more, see: natctl list --problems --json\n",
+		fprintf(out, "and %zu more, see: natctl list --json\n",
 			notes->n - NOTES_MAX);
 	return 0;
 }

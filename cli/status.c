@@ -5,21 +5,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/status.h"
 #include "cli/text.h"
 #include "cli/verb.h"
 #include "core/api.h"
 
-/* "wan0 (up, mtu 1500) 203.0.113.5, ..." */
-#define LINE_STRLEN 512
-
-/* A newer or an older natd may say more or less: what is not there is not shown. */
-
-static void field(const char *label, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void field(const char *label, const char *format, ...)
+void status_field(const char *label, const char *format, ...)
 {
-	char line[LINE_STRLEN];
+	char line[STATUS_LINE_STRLEN];
 	va_list args;
 
 	va_start(args, format);
@@ -28,28 +21,27 @@ static void field(const char *label, const char *format, ...)
 	printf("%-11s %s\n", label, text_clean(line));
 }
 
-static const char *string_of(const json_t *object, const char *key)
+const char *status_string(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
 }
 
-static uint64_t number_of(const json_t *object, const char *key)
+uint64_t status_number(const json_t *object, const char *key)
 {
 	json_int_t n = json_integer_value(json_object_get(object, key));
 
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-/* "2025-01-31 12:00:00 (3 days ago)", or "" */
-static const char *moment_of(const json_t *object, const char *key,
-			     char buf[static TEXT_PHRASE_STRLEN])
+const char *status_moment(const json_t *object, const char *key,
+			  char buf[static TEXT_PHRASE_STRLEN])
 {
 	uint64_t at;
 
 	buf[0] = '\0';
-	if (api_time_parse(string_of(object, key), &at) == 0)
+	if (api_time_parse(status_string(object, key), &at) == 0)
 		text_moment(at, (uint64_t)time(NULL), buf);
 	return buf;
 }
@@ -57,24 +49,25 @@ static const char *moment_of(const json_t *object, const char *key,
 static void print_natd(const json_t *status)
 {
 	char started[TEXT_PHRASE_STRLEN], since[TEXT_PHRASE_STRLEN];
-	const char *protection = string_of(status, "protection");
+	const char *protection = status_string(status, "protection");
 
-	field("natd", "%s, pid %" PRIu64 ", started %s", string_of(status, "version"),
-	      number_of(status, "pid"), moment_of(status, "started", started));
-	if (*moment_of(status, "table_since", since))
-		field("table", "%s, in force without a break since %s", protection,
-		      since);
+	status_field("natd", "%s, pid %" PRIu64 ", started %s",
+		     status_string(status, "version"), status_number(status, "pid"),
+		     status_moment(status, "started", started));
+	if (*status_moment(status, "table_since", since))
+		status_field("table", "%s, in force without a break since %s", protection,
+			     since);
 	else
-		field("table", "%s", protection);
+		status_field("table", "%s", protection);
 }
 
 static void print_forwards(const json_t *status)
 {
 	char n[TEXT_COUNT_STRLEN], capacity[TEXT_COUNT_STRLEN];
 
-	field("forwards", "%s of at most %s",
-	      text_count(number_of(status, "mappings"), n),
-	      text_count(number_of(status, "capacity"), capacity));
+	status_field("forwards", "%s of at most %s",
+		     text_count(status_number(status, "mappings"), n),
+		     text_count(status_number(status, "capacity"), capacity));
 }
 
 static void print_forwarding(const json_t *status)
@@ -82,9 +75,10 @@ static void print_forwarding(const json_t *status)
 	const json_t *forwarding = json_object_get(status, "forwarding");
 
 	if (forwarding)
-		field("kernel", "forwards IPv4: %s, IPv6: %s",
-		      json_is_true(json_object_get(forwarding, "ipv4")) ? "yes" : "no",
-		      json_is_true(json_object_get(forwarding, "ipv6")) ? "yes" : "no");
+		status_field(
+			"kernel", "forwards IPv4: %s, IPv6: %s",
+			json_is_true(json_object_get(forwarding, "ipv4")) ? "yes" : "no",
+			json_is_true(json_object_get(forwarding, "ipv6")) ? "yes" : "no");
 }
 
 static void append(char *line, size_t size, const char *before, const char *text)
@@ -97,12 +91,12 @@ static void append(char *line, size_t size, const char *before, const char *text
 static void print_link(const char *label, const json_t *link)
 {
 	const json_t *addresses = json_object_get(link, "addresses"), *address;
-	const char *name = string_of(link, "interface");
-	char list[LINE_STRLEN] = "";
+	const char *name = status_string(link, "interface");
+	char list[STATUS_LINE_STRLEN] = "";
 	size_t i;
 
 	if (!json_is_true(json_object_get(link, "present"))) {
-		field(label, "%s is not there", name);
+		status_field(label, "%s is not there", name);
 		return;
 	}
 	json_array_foreach (addresses, i, address) {
@@ -110,9 +104,9 @@ static void print_link(const char *label, const json_t *link)
 			append(list, sizeof(list), i ? ", " : "",
 			       json_string_value(address));
 	}
-	field(label, "%s %s, mtu %" PRIu64 ", %s", name,
-	      json_is_true(json_object_get(link, "up")) ? "up" : "down",
-	      number_of(link, "mtu"), *list ? list : "no address");
+	status_field(label, "%s %s, mtu %" PRIu64 ", %s", name,
+		     json_is_true(json_object_get(link, "up")) ? "up" : "down",
+		     status_number(link, "mtu"), *list ? list : "no address");
 }
 
 static void print_links(const json_t *status, const char *label)
@@ -129,11 +123,12 @@ static void print_clamp(const json_t *status)
 	const json_t *clamp = json_object_get(status, "clamp");
 
 	if (json_is_integer(clamp))
-		field("mss", "%" PRIu64 " bytes at most", number_of(status, "clamp"));
-	else if (!strcmp(string_of(status, "clamp"), "route"))
-		field("mss", "clamped to the route's MTU");
+		status_field("mss", "%" PRIu64 " bytes at most",
+			     status_number(status, "clamp"));
+	else if (!strcmp(status_string(status, "clamp"), "route"))
+		status_field("mss", "clamped to the route's MTU");
 	else if (clamp)
-		field("mss", "not clamped");
+		status_field("mss", "not clamped");
 }
 
 static void print_accounting(const json_t *status)
@@ -141,14 +136,14 @@ static void print_accounting(const json_t *status)
 	const json_t *accounting = json_object_get(status, "accounting");
 
 	if (accounting)
-		field("accounting", "%s", json_is_true(accounting) ? "on" : "off");
+		status_field("accounting", "%s", json_is_true(accounting) ? "on" : "off");
 }
 
 /* Those that the running kernel translates, and those that it does not. */
 static void print_protocols(const json_t *status)
 {
 	json_t *protocols = json_object_get(status, "protocols"), *able;
-	char yes[LINE_STRLEN / 4] = "", no[LINE_STRLEN / 4] = "";
+	char yes[STATUS_LINE_STRLEN / 4] = "", no[STATUS_LINE_STRLEN / 4] = "";
 	const char *name;
 
 	json_object_foreach (protocols, name, able) {
@@ -157,8 +152,8 @@ static void print_protocols(const json_t *status)
 		append(list, sizeof(yes), *list ? ", " : "", name);
 	}
 	if (*yes || *no)
-		field("protocols", "%s%s%s", *yes ? yes : "none", *no ? "; not " : "",
-		      no);
+		status_field("protocols", "%s%s%s", *yes ? yes : "none",
+			     *no ? "; not " : "", no);
 }
 
 static void print_pool(const json_t *status)
@@ -168,15 +163,15 @@ static void print_pool(const json_t *status)
 
 	json_array_foreach (pools, i, pool) {
 		json_t *used = json_object_get(pool, "used"), *n;
-		char line[LINE_STRLEN / 2] = "", size[TEXT_COUNT_STRLEN];
+		char line[STATUS_LINE_STRLEN / 2] = "", size[TEXT_COUNT_STRLEN];
 		const char *protocol;
 
 		json_object_foreach (used, protocol, n)
 			text_append(line, sizeof(line), "%s%.16s %" JSON_INTEGER_FORMAT,
 				    *line ? ", " : "; in use: ", protocol,
 				    json_integer_value(n));
-		field("pool", "%s, %s ports%s", string_of(pool, "ports"),
-		      text_count(number_of(pool, "size"), size), line);
+		status_field("pool", "%s, %s ports%s", status_string(pool, "ports"),
+			     text_count(status_number(pool, "size"), size), line);
 	}
 }
 
@@ -186,26 +181,27 @@ static void print_snat(const json_t *status)
 	size_t i;
 
 	json_array_foreach (list, i, rule) {
-		const char *to = string_of(rule, "to");
+		const char *to = status_string(rule, "to");
 
-		field("snat", "%s leaves as %s%s", string_of(rule, "source"),
-		      *to ? to : "itself",
-		      json_is_true(json_object_get(rule, "one_to_one")) ? ", one to one"
-									: "");
+		status_field("snat", "%s leaves as %s%s", status_string(rule, "source"),
+			     *to ? to : "itself",
+			     json_is_true(json_object_get(rule, "one_to_one"))
+				     ? ", one to one"
+				     : "");
 	}
 }
 
 static void print_ending(const json_t *status)
 {
 	const json_t *ending = json_object_get(status, "ending");
-	const char *problem = string_of(ending, "problem");
+	const char *problem = status_string(ending, "problem");
 	char things[TEXT_PHRASE_STRLEN];
 
-	if (!number_of(ending, "pending") && !*problem)
+	if (!status_number(ending, "pending") && !*problem)
 		return;
-	field("ending", "connections of %s wait to be ended%s%s",
-	      text_things(number_of(ending, "pending"), "forward", things),
-	      *problem ? ": " : "", problem);
+	status_field("ending", "connections of %s wait to be ended%s%s",
+		     text_things(status_number(ending, "pending"), "forward", things),
+		     *problem ? ": " : "", problem);
 }
 
 static void print_dropped(const json_t *status)
@@ -213,10 +209,11 @@ static void print_dropped(const json_t *status)
 	char refused[TEXT_COUNT_STRLEN], spoofed[TEXT_COUNT_STRLEN];
 	char invalid[TEXT_COUNT_STRLEN];
 
-	field("dropped", "packets from outside: %s unasked, %s spoofed, %s invalid",
-	      text_count(number_of(status, "refused"), refused),
-	      text_count(number_of(status, "spoofed"), spoofed),
-	      text_count(number_of(status, "invalid"), invalid));
+	status_field("dropped",
+		     "packets from outside: %s unasked, %s spoofed, %s invalid",
+		     text_count(status_number(status, "refused"), refused),
+		     text_count(status_number(status, "spoofed"), spoofed),
+		     text_count(status_number(status, "invalid"), invalid));
 }
 
 static void print_repairs(const json_t *status)
@@ -225,10 +222,10 @@ static void print_repairs(const json_t *status)
 	const json_t *last = json_object_get(repairs, "last");
 	char count[TEXT_COUNT_STRLEN], at[TEXT_PHRASE_STRLEN],
 		by[128] = "somebody unknown";
-	const char *process = string_of(last, "process");
-	uint64_t pid = number_of(last, "pid");
+	const char *process = status_string(last, "process");
+	uint64_t pid = status_number(last, "pid");
 
-	if (!number_of(repairs, "count"))
+	if (!status_number(repairs, "count"))
 		return;
 	if (*process && pid)
 		snprintf(by, sizeof(by), "%.80s (pid %" PRIu64 ")", process, pid);
@@ -236,9 +233,9 @@ static void print_repairs(const json_t *status)
 		snprintf(by, sizeof(by), "%.80s", process);
 	else if (pid)
 		snprintf(by, sizeof(by), "pid %" PRIu64, pid);
-	field("repaired", "%s times; the last time %s, after %s",
-	      text_count(number_of(repairs, "count"), count), moment_of(last, "at", at),
-	      by);
+	status_field("repaired", "%s times; the last time %s, after %s",
+		     text_count(status_number(repairs, "count"), count),
+		     status_moment(last, "at", at), by);
 }
 
 static void print_sentences(const json_t *status, const char *key, const char *label)
@@ -248,7 +245,7 @@ static void print_sentences(const json_t *status, const char *key, const char *l
 
 	json_array_foreach (list, i, sentence) {
 		if (json_is_string(sentence))
-			field(label, "%s", json_string_value(sentence));
+			status_field(label, "%s", json_string_value(sentence));
 	}
 }
 
@@ -268,13 +265,14 @@ static int status_print(const struct session *session, json_t *answer)
 	print_pool(answer);
 	print_snat(answer);
 	print_accounting(answer);
+	status_print_upstream(answer);
 	print_dropped(answer);
 	print_ending(answer);
 	print_repairs(answer);
 	print_sentences(answer, "foreign_chains", "foreign");
 	print_sentences(answer, "problems", "problem");
 	if (!json_array_size(json_object_get(answer, "problems")))
-		field("problems", "none known");
+		status_field("problems", "none known");
 	return 0;
 }
 
@@ -290,7 +288,9 @@ const struct verb verb_status = {
 	.also = "stat info state",
 	.usage = "",
 	.summary = "show how natd, its interfaces and its table are",
-	.help = "foreign: chains of other programs that may drop what natd forwards.\n"
+	.help = "upstream: whether the internet reaches a WAN: it is public, or mapped (by the\n"
+		"router above us, which has that address), or behind NAT, or it is unknown.\n"
+		"foreign: chains of other programs that may drop what natd forwards.\n"
 		"problem: what natd knows to be wrong, and the cure.\n"
 		"\n"
 		"  natctl status\n"

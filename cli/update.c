@@ -2,7 +2,7 @@
 
 /*
  * The verbs that alter a forward which is there: renew, enable, disable, move, rename,
- * comment.
+ * comment, upstream.
  */
 
 #include <errno.h>
@@ -61,9 +61,11 @@ static int read_tail(const struct args *args, const char *cure, const char **ret
 {
 	uint8_t bits;
 
-	if (args->n_operands > 2 && protocols_parse(args->operands[0], &bits) < 0)
-		return flaw_set(why, "%s: %s is one word too many. %s", args->verb->name,
-				args->operands[2], cure);
+	if (args->n_operands > 2 && protocols_parse(args->operands[0], &bits) < 0) {
+		flaw_set(why, "%s: %s is one word too many. %s", args->verb->name,
+			 args->operands[2], cure);
+		return -EINVAL;
+	}
 	*ret = args->operands[args->n_operands - 1];
 	return 0;
 }
@@ -165,6 +167,18 @@ static int comment_run(struct session *session, const struct args *args)
 	return status;
 }
 
+static int upstream_run(struct session *session, const struct args *args)
+{
+	struct patch patch = { .set = PATCH_UPSTREAM };
+	const char *wish;
+	struct flaw why;
+
+	if (read_tail(args, "Give it to one forward after the other.", &wish, &why) < 0 ||
+	    value_wish("upstream", wish, &patch.upstream, &why) < 0)
+		return session_usage(session, "%s", why.text);
+	return update(session, args, 1, &patch);
+}
+
 const struct verb verb_renew = {
 	.name = "renew",
 	.also = "extend lease prolong",
@@ -247,4 +261,18 @@ const struct verb verb_comment = {
 		"  natctl comment web 'the children'\\''s server'\n",
 	.changes = true,
 	.run = comment_run,
+};
+
+const struct verb verb_upstream = {
+	.name = "upstream",
+	.also = "router above uplink",
+	.usage = "PROTO PORT WISH | ID|NAME WISH",
+	.summary = "have the router above us asked for a forward, or not",
+	.help = "WISH is default: as natd.conf has it; yes; no: it stays here; or required: it is\n"
+		"in force only while that router holds it.\n"
+		"\n"
+		"  natctl upstream web yes\n"
+		"  natctl upstream tcp 8080 default\n",
+	.changes = true,
+	.run = upstream_run,
 };

@@ -154,6 +154,17 @@ int value_prefix(const char *option, const char *text, struct prefix *ret,
 	return 0;
 }
 
+int value_wish(const char *option, const char *text, uint8_t *ret, struct flaw *why)
+{
+	enum upstream_wish wish;
+
+	if (upstream_wish_parse(text, &wish) < 0)
+		return flaw_set(why, "%s %s: give default, yes, no or required.", option,
+				shown(text));
+	*ret = (uint8_t)wish;
+	return 0;
+}
+
 int value_external(const char *text, struct in6_addr *ret, struct flaw *why)
 {
 	const char *unusable;

@@ -34,6 +34,8 @@ int value_lease(const char *text, uint32_t *ret, struct flaw *why);
 /** value_prefix() - of @option */
 int value_prefix(const char *option, const char *text, struct prefix *ret,
 		 struct flaw *why);
+/** value_wish() - "default", "yes", "no", "required", of @option or verb */
+int value_wish(const char *option, const char *text, uint8_t *ret, struct flaw *why);
 /** value_external() - an address for --at */
 int value_external(const char *text, struct in6_addr *ret, struct flaw *why);
 

@@ -6,10 +6,10 @@
 #include "cli/text.h"
 
 const struct verb *const verbs[] = {
-	&verb_add,	   &verb_remove, &verb_renew,	&verb_enable, &verb_disable,
-	&verb_move,	   &verb_rename, &verb_comment, &verb_list,   &verb_lookup,
-	&verb_connections, &verb_status, &verb_resync,	&verb_reload, &verb_flush,
-	&verb_watch,	   &verb_help,	 &verb_version, NULL,
+	&verb_add,    &verb_remove,	 &verb_renew,	&verb_enable,	&verb_disable,
+	&verb_move,   &verb_rename,	 &verb_comment, &verb_upstream, &verb_list,
+	&verb_lookup, &verb_connections, &verb_status,	&verb_resync,	&verb_reload,
+	&verb_flush,  &verb_watch,	 &verb_help,	&verb_version,	NULL,
 };
 
 const char verb_common_usage[] = "[--json] [-q|--quiet] [--socket PATH] "

@@ -41,9 +41,9 @@ extern const char verb_common_usage[];
 extern const char verb_alone_usage[];
 
 extern const struct verb verb_add, verb_remove, verb_renew, verb_enable, verb_disable,
-	verb_move, verb_rename, verb_comment, verb_list, verb_lookup, verb_connections,
-	verb_status, verb_resync, verb_reload, verb_flush, verb_watch, verb_help,
-	verb_version;
+	verb_move, verb_rename, verb_comment, verb_upstream, verb_list, verb_lookup,
+	verb_connections, verb_status, verb_resync, verb_reload, verb_flush, verb_watch,
+	verb_help, verb_version;
 
 const struct verb *verb_find(const char *name); /* or NULL */
 /** verb_nearest() - the verb that was probably meant by @name, or NULL */

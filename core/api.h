@@ -16,6 +16,7 @@
 
 #include "core/connection.h"
 #include "core/outcome.h"
+#include "core/upstream.h"
 
 /* a document (not NDJSON) of more bytes is refused */
 #define API_DOCUMENT_MAX (1024 * 1024)
@@ -43,6 +44,7 @@ int condition_parse(const char *text, enum mapping_condition *ret); /* 0 or -EIN
  * @total:       connections; -1 = not known
  * @bytes_in, @bytes_out: -1 = not known
  * @remaining:   of a lease, seconds, rounded up; @expires: seconds since 1970
+ * @upstream:    here, expires and renews are seconds since 1970
  * @endpoints:   external endpoints in force
  * @shadowed_by: ids
  * @listeners_known: false: @listeners says nothing
@@ -56,6 +58,7 @@ struct mapping_state {
 	int64_t bytes_in, bytes_out;
 	uint32_t remaining;
 	uint64_t expires;
+	struct upstream_view upstream;
 	struct endpoint endpoints[STATE_ENDPOINTS_MAX];
 	size_t n_endpoints;
 	uint64_t shadowed_by[STATE_SHADOWS_MAX];
@@ -128,7 +131,7 @@ int api_decode_listener(json_t *json, uint8_t protocol, struct listener *ret);
  * @state: all but blocked_by, which is NULL (read it from @json). May be NULL
  *
  * An origin or a state that is not known is a newer natd's, and taken for "admin" and
- * "active"; @json has the word.
+ * "active"; a wish and a state upstream for "default" and "off"; @json has the word.
  *
  * Return: 0, -EINVAL, -ENOMEM.
  */

@@ -235,6 +235,51 @@ static int read_listeners(json_t *list, uint8_t protocol, struct mapping_state *
 	return 0;
 }
 
+/* Return: 0, also where it is left out or null, @ret 0 then. */
+static int read_time(json_t *json, uint64_t *ret)
+{
+	*ret = 0;
+	if (!json || json_is_null(json))
+		return 0;
+	return read_created(json_string_value(json), ret);
+}
+
+/* Words that are not known are a newer natd's. */
+static void read_upstream_words(json_t *json, struct mapping *m,
+				struct upstream_view *ret)
+{
+	const char *wan = text_at(json, "interface"), *why = text_at(json, "problem");
+	const char *wish = text_at(json, "wish"), *state = text_at(json, "state");
+	const char *speech = text_at(json, "protocol");
+	enum upstream_wish wished = UPSTREAM_DEFAULT;
+
+	if (wish)
+		(void)upstream_wish_parse(wish, &wished);
+	m->upstream = (uint8_t)wished;
+	if (state)
+		(void)upstream_state_parse(state, &ret->state);
+	if (speech)
+		(void)upstream_speech_parse(speech, &ret->speech);
+	snprintf(ret->wan, sizeof(ret->wan), "%s", wan ? wan : "");
+	snprintf(ret->why, sizeof(ret->why), "%s", why ? why : "");
+}
+
+/* An older natd says nothing of it. */
+static int read_upstream(json_t *json, struct mapping *m, struct upstream_view *ret)
+{
+	const char *external = text_at(json, "external");
+
+	*ret = (struct upstream_view){ .state = UPSTREAM_STATE_OFF };
+	if (json && !json_is_object(json))
+		return -EINVAL;
+	read_upstream_words(json, m, ret);
+	if ((external && endpoint_parse(external, &ret->external) < 0) ||
+	    read_time(json_object_get(json, "expires"), &ret->expires) < 0 ||
+	    read_time(json_object_get(json, "renews"), &ret->renews) < 0)
+		return -EINVAL;
+	return 0;
+}
+
 /* A condition that is not known is a newer natd's. */
 static void read_condition(const char *text, struct mapping_state *ret)
 {
@@ -304,6 +349,7 @@ int api_decode_mapping(json_t *json, struct mapping *ret, struct mapping_state *
 	    read_created(text_at(json, "created"), &m.created) < 0 ||
 	    (changed && read_created(changed, &m.changed) < 0) ||
 	    read_lease(json_object_get(json, "lease"), &m, &live) < 0 ||
+	    read_upstream(json_object_get(json, "upstream"), &m, &live.upstream) < 0 ||
 	    read_state(json, m.protocol, &live) < 0)
 		return -EINVAL;
 	r = read_details(json, &m);

@@ -14,8 +14,8 @@
 #include "core/cleanup.h"
 
 static const char *const keys_of_add[] = {
-	"action", "protocol", "external", "internal", "name",  "from",
-	"lease",  "comment",  "enabled",  "force",    "drain", NULL,
+	"action",  "protocol", "external", "internal", "name",	"from", "lease",
+	"comment", "enabled",  "upstream", "force",    "drain", NULL,
 };
 static const char *const keys_of_remove[] = {
 	"action", "id", "name", "protocol", "external", "drain", NULL,
@@ -24,11 +24,11 @@ static const char *const keys_of_update[] = {
 	"action", "id", "name", "protocol", "external", "set", "drain", NULL,
 };
 static const char *const keys_of_set[] = {
-	"name", "enabled", "lease", "comment", "internal", NULL,
+	"name", "enabled", "lease", "comment", "upstream", "internal", NULL,
 };
 /* of a patch by itself, which has no place beside what it sets */
 static const char *const keys_of_patch[] = {
-	"name", "enabled", "lease", "comment", "internal", "drain", NULL,
+	"name", "enabled", "lease", "comment", "upstream", "internal", "drain", NULL,
 };
 
 static const struct action {
@@ -196,6 +196,7 @@ static int decode_scalars(json_t *set, struct patch *patch, struct problem *why)
 	json_t *name = json_object_get(set, "name");
 	json_t *enabled = json_object_get(set, "enabled");
 	json_t *lease = json_object_get(set, "lease");
+	json_t *upstream = json_object_get(set, "upstream");
 	int r = 0;
 
 	if (name)
@@ -207,6 +208,10 @@ static int decode_scalars(json_t *set, struct patch *patch, struct problem *why)
 	if (r == 0 && lease) {
 		patch->set |= PATCH_LIFETIME;
 		r = get_lifetime(lease, "lease", &patch->lifetime, why);
+	}
+	if (r == 0 && upstream) {
+		patch->set |= PATCH_UPSTREAM;
+		r = get_wish(upstream, "upstream", &patch->upstream, why);
 	}
 	return r;
 }

@@ -290,6 +290,9 @@ static int decode_parts(json_t *json, struct adding *a)
 	if (r == 0)
 		r = get_lifetime(json_object_get(json, "lease"), "lease", &m->lifetime,
 				 a->why);
+	if (r == 0)
+		r = get_wish(json_object_get(json, "upstream"), "upstream", &m->upstream,
+			     a->why);
 	return r < 0 ? r : decode_flags(json, a->change, a->why);
 }
 

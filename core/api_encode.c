@@ -80,6 +80,11 @@ static int put_remotes(json_t *json, const struct mapping *m)
 	return put(json, "from", list);
 }
 
+static json_t *encode_wish(uint8_t wish)
+{
+	return json_string(upstream_wish_name((enum upstream_wish)wish));
+}
+
 static int put_options(json_t *json, const struct change *change)
 {
 	const struct mapping *m = &change->mapping;
@@ -94,6 +99,8 @@ static int put_options(json_t *json, const struct change *change)
 		r = put_text(json, "comment", mapping_comment(m));
 	if (r == 0 && !m->enabled)
 		r = put(json, "enabled", json_false());
+	if (r == 0 && m->upstream != UPSTREAM_DEFAULT)
+		r = put(json, "upstream", encode_wish(m->upstream));
 	if (r == 0)
 		r = put_true(json, "force", change->force);
 	return r < 0 ? r : put_true(json, "drain", change->drain);
@@ -175,6 +182,8 @@ static int put_patch(json_t *set, const struct patch *patch)
 		r = put(set, "lease", json_integer(patch->lifetime));
 	if (r == 0 && patch->set & PATCH_COMMENT)
 		r = put(set, "comment", text_or_null(d ? d->comment : ""));
+	if (r == 0 && patch->set & PATCH_UPSTREAM)
+		r = put(set, "upstream", encode_wish(patch->upstream));
 	if (r == 0 && patch->set & PATCH_INTERNAL)
 		r = put(set, "internal", encode_new_internal(patch));
 	return r;

@@ -40,6 +40,8 @@ int get_name(json_t *json, char name[static MAPPING_NAME_MAX + 1], struct proble
 int get_comment(json_t *json, const char *path, const char **ret, struct problem *why);
 /** get_lifetime() - of null 0 */
 int get_lifetime(json_t *json, const char *path, uint32_t *ret, struct problem *why);
+/** get_wish() - enum upstream_wish; *ret keeps what it is where @json is NULL */
+int get_wish(json_t *json, const char *path, uint8_t *ret, struct problem *why);
 /**
  * get_host() - an address that packets can be sent to
  * @lan:        NULL: no more than that; else a host suffix is taken as well. The LAN that

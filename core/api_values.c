@@ -171,6 +171,27 @@ int get_lifetime(json_t *json, const char *path, uint32_t *ret, struct problem *
 	return 0;
 }
 
+int get_wish(json_t *json, const char *path, uint8_t *ret, struct problem *why)
+{
+	enum upstream_wish wish;
+	char shown[SHOWN_STRLEN];
+	const char *text;
+	int r;
+
+	if (!json)
+		return 0;
+	r = get_text(json, path, &text, why);
+	if (r < 0)
+		return r;
+	if (upstream_wish_parse(text, &wish) < 0)
+		return refuse(why,
+			      "%s: \"%s\" is not \"default\", \"yes\", \"no\" or "
+			      "\"required\".",
+			      path, show(text, shown));
+	*ret = (uint8_t)wish;
+	return 0;
+}
+
 /* What a client may have taken over from natctl's notation has a key beside @path. */
 static const char *other_key(const char *text)
 {

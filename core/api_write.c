@@ -212,6 +212,66 @@ static void put_endpoint(struct out *out, const struct endpoint *e)
 	put_text(out, "\"");
 }
 
+static void put_time_or_null(struct out *out, uint64_t seconds)
+{
+	if (seconds)
+		put_time(out, seconds);
+	else
+		put_text(out, "null");
+}
+
+/* Sentences quote what a router says. */
+static void put_sentence_or_null(struct out *out, const char *text)
+{
+	char plain[2 * UPSTREAM_WHY_STRLEN];
+
+	if (text[0])
+		put_string(out, text_escape(text, strlen(text), plain, sizeof(plain)));
+	else
+		put_text(out, "null");
+}
+
+static void put_upstream_view(struct out *out, const struct upstream_view *view)
+{
+	put_text(out, ",\"interface\":");
+	put_text_or_null(out, view->wan);
+	put_text(out, ",\"protocol\":");
+	if (view->state == UPSTREAM_STATE_NO_ROUTER)
+		put_text(out, "null");
+	else
+		put_plain(out, upstream_speech_name(view->speech));
+	put_text(out, ",\"external\":");
+	if (view->state != UPSTREAM_STATE_MAPPED || address_is_any(&view->external.addr))
+		put_text(out, "null");
+	else
+		put_endpoint(out, &view->external);
+	put_text(out, ",\"expires\":");
+	put_time_or_null(out, view->expires);
+	put_text(out, ",\"renews\":");
+	put_time_or_null(out, view->renews);
+}
+
+/* Most go nowhere, and then there is no more to say. */
+static void put_upstream(struct out *out, const struct mapping *m,
+			 const struct mapping_state *state)
+{
+	put_text(out, ",\"upstream\":{\"wish\":\"");
+	put_text(out, upstream_wish_name((enum upstream_wish)m->upstream));
+	put_text(out, "\"");
+	if (state) {
+		const struct upstream_view *view = &state->upstream;
+
+		put_text(out, ",\"state\":\"");
+		put_text(out, upstream_state_name(view->state));
+		put_text(out, "\"");
+		if (view->state != UPSTREAM_STATE_OFF)
+			put_upstream_view(out, view);
+		put_text(out, ",\"problem\":");
+		put_sentence_or_null(out, view->why);
+	}
+	put_text(out, "}");
+}
+
 static void put_endpoints(struct out *out, const struct mapping_state *state)
 {
 	put_text(out, ",\"endpoints\":[");
@@ -281,6 +341,10 @@ static void put_state(struct out *out, const struct mapping_state *state)
 	put_text(out, condition_name(state->condition));
 	put_text(out, "\"");
 	put_endpoints(out, state);
+}
+
+static void put_figures(struct out *out, const struct mapping_state *state)
+{
 	put_text(out, ",\"connections\":");
 	put_known(out, state->connections);
 	put_text(out, ",\"connections_total\":");
@@ -312,6 +376,9 @@ size_t api_write_mapping(char *buf, size_t room, const struct mapping *m,
 	put_lease(&out, m, state);
 	if (state)
 		put_state(&out, state);
+	put_upstream(&out, m, state);
+	if (state)
+		put_figures(&out, state);
 	put_text(&out, "}");
 	return out.len;
 }

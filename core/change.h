@@ -34,6 +34,8 @@ struct selector {
 #define PATCH_LIFETIME (1u << 2) /* renews: counts from now */
 #define PATCH_COMMENT  (1u << 3)
 #define PATCH_INTERNAL (1u << 4) /* same family, same number of ports */
+#define PATCH_UPSTREAM (1u << 5)
+#define PATCH_HELD     (1u << 6) /* natd's own: what the router above us says */
 
 /**
  * struct patch - new values
@@ -53,6 +55,8 @@ struct patch {
 	uint16_t n_ports;
 	bool suffix;
 	bool enabled;
+	bool held;
+	uint8_t upstream; /* enum upstream_wish */
 	char name[MAPPING_NAME_MAX + 1];
 };
 

@@ -46,6 +46,8 @@ struct port_list {
  *              @listeners_known false: they could not be read, and are not looked at
  * @wan:        our WAN addresses
  * @lans:       for host suffixes
+ * @upstream:   mappings may be asked of the router above us: else UPSTREAM_YES and
+ *              _REQUIRED are VERDICT_NO_UPSTREAM
  * @random:     where the search for a free port begins
  */
 struct conditions {
@@ -58,5 +60,6 @@ struct conditions {
 	struct listener_list listeners;
 	struct address_list wan;
 	struct lan_prefix_list lans;
+	bool upstream;
 	uint32_t random;
 };

@@ -104,7 +104,13 @@ enum mapping_kind mapping_kind(const struct mapping *m)
 
 bool mapping_is_live(const struct mapping *m)
 {
-	return m->enabled && !address_equal(&m->host, &address_any6);
+	return m->enabled && (m->held || m->upstream != UPSTREAM_REQUIRED) &&
+	       !address_equal(&m->host, &address_any6);
+}
+
+bool mapping_asks_upstream(const struct mapping *m)
+{
+	return m->upstream == UPSTREAM_YES || m->upstream == UPSTREAM_REQUIRED;
 }
 
 size_t mapping_slots(const struct mapping *m)

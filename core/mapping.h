@@ -34,6 +34,22 @@ enum origin {
 	ORIGIN_ADMIN,  /* a person, by natctl or the API */
 };
 
+/** enum upstream_wish - whether the router above us is to be asked for a mapping as well
+ *
+ * UPSTREAM_REQUIRED: in the kernel only while that router holds it.
+ */
+enum upstream_wish {
+	UPSTREAM_DEFAULT, /* as the policy of the configuration says */
+	UPSTREAM_YES,
+	UPSTREAM_NO,
+	UPSTREAM_REQUIRED,
+};
+/* ports of a mapping with UPSTREAM_YES or _REQUIRED; with _DEFAULT larger ones stay here:
+ * each port is a question of its own */
+#define MAPPING_UPSTREAM_PORTS_MAX 64
+const char *upstream_wish_name(enum upstream_wish wish); /* "default", "yes", ... */
+int upstream_wish_parse(const char *text, enum upstream_wish *ret); /* 0 or -EINVAL */
+
 /**
  * enum mapping_kind - by which way packets reach the internal host; which of the kernel's
  * sets has the mapping
@@ -109,6 +125,10 @@ bool details_equal(const struct details *a, const struct details *b);
  * @protocol: IPPROTO_TCP, _UDP, _SCTP, _UDPLITE
  * @enabled:  false: kept, and not in the kernel
  * @suffix:   the internal host is known by the last 64 bits of its IPv6 address
+ * @auto_port: the external port was left to natd (port 0 in the request): the router
+ *            above us may choose another one, too
+ * @upstream: enum upstream_wish
+ * @held:     with UPSTREAM_REQUIRED: the router above us holds it now
  * @name:     NUL-terminated, may be empty
  */
 struct mapping {
@@ -126,6 +146,9 @@ struct mapping {
 	uint8_t origin; /* enum origin */
 	bool enabled;
 	bool suffix;
+	bool auto_port;
+	uint8_t upstream; /* enum upstream_wish */
+	bool held;
 	char name[MAPPING_NAME_MAX + 1];
 };
 
@@ -152,8 +175,11 @@ bool mapping_is_pinhole(const struct mapping *m);
 bool mapping_is_ipv4(const struct mapping *m);
 /** an equal-port range that is one element: any WAN address (or a pinhole), anybody */
 bool mapping_is_range(const struct mapping *m);
-/** is it to be in the kernel: enabled, and its host known? */
+/** is it to be in the kernel: enabled, its host known, and held upstream where that is
+ * required? */
 bool mapping_is_live(const struct mapping *m);
+/** is the router above us to be asked for it whatever the policy says? */
+bool mapping_asks_upstream(const struct mapping *m);
 /** elements it has in the kernel's set, or rules in the chains of its ports: 1 for a
  * range, else ports times remotes */
 size_t mapping_slots(const struct mapping *m);

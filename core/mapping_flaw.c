@@ -210,6 +210,21 @@ static const char *remotes_flaw(const struct mapping *m)
 	return NULL;
 }
 
+/* With the policy's wish larger ones are taken, and stay here. */
+static const char *upstream_flaw(const struct mapping *m)
+{
+	if (m->upstream > UPSTREAM_REQUIRED)
+		return "What is wished of the router above us is not known.";
+	if (mapping_asks_upstream(m) && m->n_ports > MAPPING_UPSTREAM_PORTS_MAX)
+		return "The router above us is asked for at most 64 ports of a mapping; "
+		       "make several of it, or leave upstream at default.";
+	if (m->held && m->upstream != UPSTREAM_REQUIRED)
+		return "Only what the router above us must hold waits for it.";
+	return NULL;
+}
+
+static_assert(MAPPING_UPSTREAM_PORTS_MAX == 64, "the sentence above says so");
+
 static const char *rest_flaw(const struct mapping *m)
 {
 	if (!memchr(m->name, '\0', sizeof(m->name)))
@@ -228,8 +243,8 @@ static_assert(MAPPING_LIFETIME_MAX == 315360000, "the sentence above says so");
 const char *mapping_flaw(const struct mapping *m)
 {
 	static const char *(*const flaws[])(const struct mapping *m) = {
-		ports_flaw,   internal_flaw, external_flaw,
-		remotes_flaw, size_flaw,     rest_flaw,
+		ports_flaw, internal_flaw, external_flaw, remotes_flaw,
+		size_flaw,  upstream_flaw, rest_flaw,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flaws); i++) {

@@ -126,6 +126,29 @@ int origin_parse(const char *text, enum origin *ret)
 	return -EINVAL;
 }
 
+static const char *const wishes[] = {
+	[UPSTREAM_DEFAULT] = "default",
+	[UPSTREAM_YES] = "yes",
+	[UPSTREAM_NO] = "no",
+	[UPSTREAM_REQUIRED] = "required",
+};
+
+const char *upstream_wish_name(enum upstream_wish wish)
+{
+	return wishes[wish];
+}
+
+int upstream_wish_parse(const char *text, enum upstream_wish *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wishes); i++) {
+		if (strcmp(text, wishes[i]) == 0) {
+			*ret = (enum upstream_wish)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 const char *mapping_owner(const struct mapping *m, char buf[static OWNER_STRLEN])
 {
 	if (m->origin == ORIGIN_CONFIG)

@@ -24,6 +24,7 @@ static const struct outcome outcomes[] = {
 	[VERDICT_PORT_IN_USE] = { "port-in-use", "Conflict", 409, 1 },
 	[VERDICT_NO_PORT] = { "no-port", "Insufficient Storage", 507, 1 },
 	[VERDICT_NO_PROTOCOL] = { "no-protocol", "Unprocessable Content", 422, 1 },
+	[VERDICT_NO_UPSTREAM] = { "no-upstream", "Unprocessable Content", 422, 1 },
 	[VERDICT_BAD_REQUEST] = { "bad-request", "Bad Request", 400, 1 },
 	[VERDICT_NOT_PERMITTED] = { "not-permitted", "Forbidden", 403, 1 },
 	[VERDICT_NO_RESOURCE] = { "no-resource", "Not Found", 404, 1 },

@@ -30,6 +30,7 @@ enum verdict {
 	VERDICT_PORT_IN_USE,   /* a program of the gateway listens there */
 	VERDICT_NO_PORT,       /* no port of the pool is free */
 	VERDICT_NO_PROTOCOL,   /* the running kernel does not translate it */
+	VERDICT_NO_UPSTREAM,   /* the router above us is not to be asked: switched off */
 	VERDICT_BAD_REQUEST,   /* not understood: names the field */
 	VERDICT_NOT_PERMITTED, /* the caller may not */
 	VERDICT_NO_RESOURCE,   /* no such path */

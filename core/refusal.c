@@ -323,6 +323,9 @@ void problem_of_refusal(const struct refusal *refusal, const struct change *chan
 	case VERDICT_NO_PROTOCOL:
 		refusal_no_protocol(refusal, change, ret);
 		return;
+	case VERDICT_NO_UPSTREAM:
+		refusal_no_upstream(change, ret);
+		return;
 	case VERDICT_BAD_REQUEST:
 		bad_request(refusal, change, ret);
 		return;

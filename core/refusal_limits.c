@@ -117,6 +117,18 @@ void refusal_no_protocol(const struct refusal *refusal, const struct change *cha
 		    protocols_format(bits, protocols));
 }
 
+void refusal_no_upstream(const struct change *change, struct problem *ret)
+{
+	char text[ASKED_STRLEN];
+
+	problem_set(ret, VERDICT_NO_UPSTREAM,
+		    "Have it asked with upstream { enable = yes  policy = chosen } in "
+		    "natd.conf, or leave upstream at default.",
+		    "The router above us cannot be asked for %s: the configuration has "
+		    "that switched off.",
+		    refusal_asked(change, text));
+}
+
 static void list_ports(const struct grant *grant, char buf[static LISTED_STRLEN])
 {
 	for (size_t i = 0; i < grant->n_map && i < LISTED_MAX; i++) {

@@ -25,5 +25,6 @@ void refusal_no_port(const struct refusal *refusal, const struct change *change,
 		     struct problem *ret);
 void refusal_no_protocol(const struct refusal *refusal, const struct change *change,
 			 struct problem *ret);
+void refusal_no_upstream(const struct change *change, struct problem *ret);
 void refusal_not_permitted(const struct refusal *refusal, const struct change *change,
 			   struct problem *ret);

@@ -64,6 +64,7 @@ int staging_put(struct staging *s, const struct mapping *m, struct node *before,
 		.before = mapping_of(before),
 		.request = s->request,
 		.drain = s->drain,
+		.held = s->held,
 	};
 	struct node *node;
 	int r;
@@ -210,6 +211,11 @@ bool staging_judge(const struct staging *s, const struct mapping *m,
 	    before->owner_uid == s->rights->uid)
 		owned--;
 	return rights_judge(s->rights, m, owned, force, ret);
+}
+
+bool staging_lacks_upstream(const struct staging *s, const struct mapping *m)
+{
+	return mapping_asks_upstream(m) && !s->at->upstream && m->origin != ORIGIN_CONFIG;
 }
 
 size_t staging_listeners(const struct staging *s, const struct mapping *m,
@@ -397,6 +403,7 @@ static int stage_change(struct staging *s, const struct change *change)
 {
 	s->drain = change->drain;
 	s->expired = change->expired;
+	s->held = change->kind == CHANGE_UPDATE && change->patch.set == PATCH_HELD;
 	switch (change->kind) {
 	case CHANGE_ADD:
 		return stage_add(s, change);

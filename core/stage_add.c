@@ -182,6 +182,8 @@ static int check(struct staging *s, struct asked *asked)
 		if (!(s->at->protocols & 1u << i))
 			return staging_refuse(s, VERDICT_NO_PROTOCOL, NULL);
 	}
+	if (staging_lacks_upstream(s, wanted))
+		return staging_refuse(s, VERDICT_NO_UPSTREAM, NULL);
 	flaw = staging_prefix(s, wanted, &asked->prefix);
 	return flaw ? staging_refuse_flaw(s, flaw) : 0;
 }
@@ -209,6 +211,8 @@ int stage_add(struct staging *s, const struct change *change)
 		if (!(change->protocols & 1u << i))
 			continue;
 		m = asked_at(&asked, protocol_at(i), port);
+		m.auto_port = !change->mapping.external.port;
+		m.held = false;
 		r = stage_mapping(s, &m, change->force);
 		if (r < 0)
 			return r;

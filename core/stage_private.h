@@ -17,6 +17,7 @@
  * @change: index of the change
  * @drain:  of the change
  * @expired: the change is about a lease that has ended
+ * @held: the change says what the router above us says, and nothing else
  * @first_effect, @first_id: where the request began
  */
 struct staging {
@@ -29,6 +30,7 @@ struct staging {
 	size_t change;
 	bool drain;
 	bool expired;
+	bool held;
 	size_t first_effect;
 	uint64_t first_id;
 };
@@ -67,6 +69,10 @@ bool staging_judge(const struct staging *s, const struct mapping *m,
  * may not do that; of several the one with the lowest id; or NULL. Ranges give way to
  * anybody's single forwards. */
 const struct node *staging_robbed(const struct staging *s, const struct mapping *m);
+
+/** staging_lacks_upstream() - does @m ask the router above us, who is not to be asked?
+ * The configuration is judged when it is read; what it no longer lets ask waits. */
+bool staging_lacks_upstream(const struct staging *s, const struct mapping *m);
 
 /** staging_listeners() - of the gateway, that @m would take packets from; at most @max
  * of them written. Return: how many there are */

@@ -23,6 +23,8 @@ static void set_lifetime(const struct staging *s, struct mapping *m, uint32_t li
 
 static void sign(const struct staging *s, struct mapping *m)
 {
+	if (s->held)
+		return;
 	m->changed = s->at->now;
 	if (s->rights && m->origin == ORIGIN_ADMIN)
 		m->changed_by = s->rights->uid;
@@ -132,6 +134,11 @@ static int apply(const struct staging *s, const struct patch *patch, struct mapp
 		set_lifetime(s, m, patch->lifetime);
 	if (patch->set & PATCH_INTERNAL)
 		*ret_flaw = set_internal(m, patch);
+	if (patch->set & PATCH_UPSTREAM)
+		m->upstream = patch->upstream;
+	if (patch->set & PATCH_HELD)
+		m->held = patch->held;
+	m->held &= m->upstream == UPSTREAM_REQUIRED;
 	r = set_details(m, patch, ret_details);
 	if (r == 0 && !*ret_flaw && patch->set & PATCH_INTERNAL)
 		*ret_flaw = find_host(s, m);
@@ -143,6 +150,7 @@ static bool is_same(const struct mapping *a, const struct mapping *b)
 	return strcmp(a->name, b->name) == 0 && a->enabled == b->enabled &&
 	       a->lifetime == b->lifetime && a->expires == b->expires &&
 	       a->suffix == b->suffix && endpoint_equal(&a->internal, &b->internal) &&
+	       a->upstream == b->upstream && a->held == b->held &&
 	       details_equal(a->details, b->details);
 }
 
@@ -182,6 +190,8 @@ static int judge(struct staging *s, const struct mapping *m, const struct node *
 	flaw = mapping_flaw(m);
 	if (flaw)
 		return staging_refuse_flaw(s, flaw);
+	if (m->upstream != node->mapping.upstream && staging_lacks_upstream(s, m))
+		return staging_refuse(s, VERDICT_NO_UPSTREAM, NULL);
 	holder = table_conflict(s->table, m, NEXT, node);
 	if (holder)
 		return staging_refuse(s, VERDICT_CONFLICT, holder);

@@ -208,6 +208,7 @@ void plan_free(struct plan *plan);
  * @request: index into @requests
  * @expired: a lease that ended
  * @drain:   established connections may go on
+ * @held:    nobody's change: the router above us holds it, or does no longer
  * @ended:   for the engine: how many connections were ended because of it
  */
 struct effect {
@@ -217,6 +218,7 @@ struct effect {
 	size_t request;
 	bool expired;
 	bool drain;
+	bool held;
 	uint32_t ended;
 };
 

@@ -39,6 +39,7 @@ static struct config *config_new(const char *path)
 	snprintf(config->user, sizeof(config->user), "natd");
 	snprintf(config->group, sizeof(config->group), "natd");
 	config->options.symmetry = SYMMETRY_UDP;
+	upstream_options_default(&config->upstream);
 	return config;
 }
 
@@ -179,6 +180,8 @@ static int check_whole(struct config_reader *reader)
 		sorted[i] = &config->forwards[i];
 	r = refuse_same_names(reader, sorted, n);
 	free(sorted);
+	if (r == 0)
+		r = config_check_upstream(reader);
 	return r < 0 ? r : refuse_quarrels(reader);
 }
 
@@ -279,6 +282,11 @@ const char *config_base_name(const struct config *config)
 	const char *slash = strrchr(config->path, '/');
 
 	return slash ? slash + 1 : config->path;
+}
+
+bool config_asks_upstream(const struct config *config)
+{
+	return config->upstream.enable && config->upstream.policy != UPSTREAM_NONE;
 }
 
 unsigned int config_line(const struct config *config, const struct mapping *m)

@@ -14,10 +14,18 @@
  *	outbound { symmetry = udp       # none | udp | all
  *	           untranslated = {"10.0.0.0/8"} }
  *	snat office { source = "192.168.2.0/24"  to = "203.0.113.7"  one-to-one = no }
+ *	upstream { enable = yes         # no | yes
+ *	           policy = all         # all | chosen | none
+ *	           protocols = {"pcp", "nat-pmp", "upnp"}
+ *	           lifetime = 2h        # 2m..24h
+ *	           check = 1m           # 1s..1h
+ *	           other-port = no      # yes | no
+ *	           url = "http://192.168.0.1:5000/rootDesc.xml"
+ *	           stun = "203.0.113.9:3478" }          # an address, no name
  *	access { ... }                  # see natd/access.h
  *	forward web { protocol = tcp  port = 8080  to = "192.168.1.10:80"
  *	              at = "203.0.113.7"  from = {"198.51.100.0/24"}  force = no
- *	              enabled = yes  comment = "..." }
+ *	              enabled = yes  upstream = yes  comment = "..." }
  *	# port = "9000-9003" is a range; to = "192.168.1.10:8000"; to = "[::10%lan0]:443"
  *
  * natd.conf(5) is the contract. An unknown word, a value out of range, a name or external
@@ -26,6 +34,7 @@
  */
 
 #include "core/conditions.h"
+#include "core/upstream.h"
 #include "natd/access.h"
 #include "rules/ruleset.h"
 
@@ -39,10 +48,12 @@ enum mss_setting { MSS_SETTING_AUTO, MSS_SETTING_OFF, MSS_SETTING_FIXED };
  * struct config_forward - one forward block
  * @change: CHANGE_ADD, origin ORIGIN_CONFIG, mapping resolved, created 0
  * @line:   of the block in the file
+ * @upstream_line: of its word "upstream"; 0 where there is none
  */
 struct config_forward {
 	struct change change;
 	unsigned int line;
+	unsigned int upstream_line;
 };
 
 /**
@@ -66,6 +77,7 @@ struct config {
 	struct prefix untranslated[CONFIG_PREFIXES_MAX];
 	size_t n_untranslated;
 	struct access access;
+	struct upstream_options upstream;
 	struct config_forward *forwards;
 	size_t n_forwards;
 };
@@ -89,6 +101,9 @@ int config_load(const char *path, struct config **ret, struct config_flaw *why);
 int config_load_buffer(const char *path, const void *bytes, size_t len,
 		       struct config **ret, struct config_flaw *why);
 void config_free(struct config *config); /* NULL is fine */
+
+/** config_asks_upstream() - may mappings be asked of the router above us at all? */
+bool config_asks_upstream(const struct config *config);
 
 /** config_line() - the line of the forward that made @m; 0 = no longer in the file */
 unsigned int config_line(const struct config *config, const struct mapping *m);

@@ -154,6 +154,18 @@ static int take_words(const struct config_block *block, struct change *change)
 	return r < 0 ? r : take_details(block, lan, m);
 }
 
+static int take_upstream(const struct config_block *block, struct mapping *m)
+{
+	static const char *const words[] = { "default", "yes", "no", "required", NULL };
+	unsigned int choice = UPSTREAM_DEFAULT;
+	int r;
+
+	r = config_choice(block->reader, config_block_word(block, "upstream", 0),
+			  "upstream", words, &choice);
+	m->upstream = (uint8_t)choice;
+	return r;
+}
+
 static int take_mapping(const struct config_block *block, struct change *change)
 {
 	struct mapping *m = &change->mapping;
@@ -166,6 +178,8 @@ static int take_mapping(const struct config_block *block, struct change *change)
 		r = config_yes_no(block, "enabled", &m->enabled);
 	if (r == 0)
 		r = config_yes_no(block, "force", &change->force);
+	if (r == 0)
+		r = take_upstream(block, m);
 	if (r < 0)
 		return r;
 	mapping_resolve(m);
@@ -202,6 +216,7 @@ int config_take_forward(const struct config_block *block)
 		.change = { .kind = CHANGE_ADD },
 		.line = block->line,
 	};
+	const struct config_word *upstream = config_block_word(block, "upstream", 0);
 	struct mapping *m = &forward.change.mapping;
 	const char *flaw = mapping_name_flaw(block->title);
 	int r;
@@ -211,6 +226,7 @@ int config_take_forward(const struct config_block *block)
 				   block->title, flaw ? flaw : "a forward needs a name");
 	snprintf(m->name, sizeof(m->name), "%s", block->title);
 	m->origin = ORIGIN_CONFIG;
+	forward.upstream_line = upstream ? upstream->line : 0;
 	r = take_mapping(block, &forward.change);
 	if (r == 0)
 		r = append(block->reader, &forward);

@@ -51,6 +51,11 @@ const struct config_word *config_block_word(const struct config_block *block,
 	return i < cfg_opt_size(option) ? cfg_opt_getnptr(option, i) : NULL;
 }
 
+bool config_block_has(const struct config_block *block, const char *name)
+{
+	return cfg_getopt(block->section, name)->flags & CFGF_MODIFIED;
+}
+
 static int word_read(cfg_t *section, cfg_opt_t *option, const char *value, void *result)
 {
 	size_t len = strlen(value);
@@ -93,8 +98,9 @@ static int block_closed(cfg_t *parent, cfg_opt_t *option)
 		{ "wan", config_take_wan },	      { "lan", config_take_lan },
 		{ "firewall", config_take_firewall }, { "ports", config_take_ports },
 		{ "outbound", config_take_outbound }, { "snat", config_take_snat },
-		{ "access", config_take_access },     { "group", config_take_group },
-		{ "user", config_take_user },	      { "forward", config_take_forward },
+		{ "upstream", config_take_upstream }, { "access", config_take_access },
+		{ "group", config_take_group },	      { "user", config_take_user },
+		{ "forward", config_take_forward },
 	};
 	cfg_t *section = cfg_opt_getnsec(option, 0);
 	struct config_block block = {
@@ -175,6 +181,11 @@ static cfg_t *schema_new(void)
 	cfg_opt_t ports[] = { WORDS("pool"), WORDS("reserved"), CFG_END() };
 	cfg_opt_t outbound[] = { WORD("symmetry"), WORDS("untranslated"), CFG_END() };
 	cfg_opt_t snat[] = { WORD("source"), WORD("to"), WORD("one-to-one"), CFG_END() };
+	cfg_opt_t upstream[] = {
+		WORD("enable"),	  WORD("policy"), WORDS("protocols"),
+		WORD("lifetime"), WORD("check"),  WORD("other-port"),
+		WORD("url"),	  WORD("stun"),	  CFG_END(),
+	};
 	cfg_opt_t grant[] = { WORDS("map"),  WORDS("internal"), WORD("privileged"),
 			      WORD("quota"), WORD("max-lease"), CFG_END() };
 	cfg_opt_t access[] = {
@@ -184,9 +195,9 @@ static cfg_t *schema_new(void)
 		CFG_END(),
 	};
 	cfg_opt_t forward[] = {
-		WORD("protocol"), WORD("port"),	 WORD("to"),
-		WORD("at"),	  WORDS("from"), WORD("enabled"),
-		WORD("comment"),  WORD("force"), CFG_END(),
+		WORD("protocol"), WORD("port"),	   WORD("to"),	    WORD("at"),
+		WORDS("from"),	  WORD("enabled"), WORD("comment"), WORD("force"),
+		WORD("upstream"), CFG_END(),
 	};
 	cfg_opt_t top[] = {
 		WORD("user"),
@@ -199,6 +210,7 @@ static cfg_t *schema_new(void)
 		CFG_SEC("ports", ports, CFGF_MULTI | CFGF_NODEFAULT),
 		CFG_SEC("outbound", outbound, CFGF_MULTI | CFGF_NODEFAULT),
 		CFG_SEC("snat", snat, CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT),
+		CFG_SEC("upstream", upstream, CFGF_MULTI | CFGF_NODEFAULT),
 		CFG_SEC("access", access, CFGF_MULTI | CFGF_NODEFAULT),
 		CFG_SEC("forward", forward, CFGF_MULTI | CFGF_TITLE | CFGF_NODEFAULT),
 		CFG_END(),

@@ -25,6 +25,7 @@ struct config_reader {
 	int error;
 	unsigned int wan_line, lan_line, firewall_line;
 	unsigned int ports_line, outbound_line, access_line;
+	unsigned int upstream_line, url_line;
 	unsigned int wan_lines[RULESET_WANS_MAX];
 	unsigned int lan_lines[RULESET_LANS_MAX];
 	unsigned int open_lines[RULESET_OPEN_MAX];
@@ -73,6 +74,9 @@ struct config_block {
 const struct config_word *config_block_word(const struct config_block *block,
 					    const char *name, unsigned int i);
 
+/** config_block_has() - is option @name given, be it an empty list? */
+bool config_block_has(const struct config_block *block, const char *name);
+
 /** config_once() - is this the second block of its kind? Else remember where it stands.
  * Return: 0 or -EINVAL, here and below */
 int config_once(const struct config_block *block, const char *name, unsigned int *line);
@@ -101,7 +105,12 @@ int config_take_firewall(const struct config_block *block);
 int config_take_ports(const struct config_block *block);
 int config_take_outbound(const struct config_block *block);
 int config_take_snat(const struct config_block *block);
+int config_take_upstream(const struct config_block *block);
 int config_take_access(const struct config_block *block);
 int config_take_group(const struct config_block *block);
 int config_take_user(const struct config_block *block);
 int config_take_forward(const struct config_block *block);
+
+/** config_check_upstream() - what only the whole shows: is it to be asked for what
+ * forwards wish? */
+int config_check_upstream(struct config_reader *reader);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "natd/gateway_upstream.h"
 #include "natd/traffic.h"
 
 static void put_traffic(const struct counts *counts, const struct mapping *m,
@@ -188,4 +189,5 @@ void counts_state(const struct counts *counts, const struct mapping *m,
 	put_lease(counts, m, ret);
 	put_condition(counts, m, ret);
 	put_listeners(counts, m, ret);
+	gateway_upstream_view(counts->gw, m->id, &ret->upstream);
 }

@@ -56,6 +56,16 @@ static const char *kind_name(enum event_kind kind)
 		return "repaired";
 	case EVENT_FOREIGN_DROP:
 		return "foreign-drop";
+	case EVENT_UPSTREAM_FOUND:
+		return "upstream-found";
+	case EVENT_UPSTREAM_LOST:
+		return "upstream-lost";
+	case EVENT_UPSTREAM_MAPPED:
+		return "upstream-mapped";
+	case EVENT_UPSTREAM_REFUSED:
+		return "upstream-refused";
+	case EVENT_EXTERNAL_ADDRESS:
+		return "external-address";
 	}
 	return "?";
 }

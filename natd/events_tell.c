@@ -196,23 +196,25 @@ static bool make_chains(const struct plan *plan, struct chains *ret)
 
 /* ------------------------------------------------------------ telling */
 
-/** struct story - what a chain made of @before, NULL = nothing; the same of @after */
+/** struct story - what a chain made of @before, NULL = nothing; the same of @after
+ * @held: all of it is what the router above us says */
 struct story {
 	const struct mapping *before, *after;
-	bool expired;
+	bool expired, held;
 	uint64_t ended;
 };
 
 static struct story story_of(const struct chains *chains, size_t last)
 {
 	const struct effect *effect = plan_effect_at(chains->plan, last);
-	struct story story = { .expired = effect->expired };
+	struct story story = { .expired = effect->expired, .held = true };
 
 	if (effect->kind != CHANGE_REMOVE)
 		story.after = effect->mapping;
 	for (size_t i = last; i != NONE; i = chains->links[i].before) {
 		effect = plan_effect_at(chains->plan, i);
 		story.ended += effect->ended;
+		story.held &= effect->held;
 	}
 	switch (effect->kind) {
 	case CHANGE_ADD:
@@ -234,7 +236,8 @@ static bool is_told(const struct chains *chains, size_t i)
 	if (chains->links[i].after != NONE)
 		return false;
 	story = story_of(chains, i);
-	return story.before || story.after;
+	/* what is nobody's change: what comes of it is told (gateway_hosts.c) */
+	return !story.held && (story.before || story.after);
 }
 
 static enum event_kind kind_of(const struct story *story)

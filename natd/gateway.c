@@ -10,6 +10,7 @@
 
 #include "core/cleanup.h"
 #include "core/text.h"
+#include "natd/gateway_upstream.h"
 #include "natd/kill_point.h"
 #include "natd/log.h"
 #include "natd/sysctl.h"
@@ -43,6 +44,12 @@ const struct config *gateway_config(const struct gateway *gw)
 	return gw->config;
 }
 
+void gateway_confined(struct gateway *gw, const struct confined *confined)
+{
+	gw->is_confined = true;
+	gw->confined = *confined;
+}
+
 void gateway_follow(struct gateway *gw, gateway_configured configured, void *userdata)
 {
 	gw->configured = configured;
@@ -55,6 +62,7 @@ void gateway_options(const struct gateway *gw, const struct config *config,
 	/* byte for byte: options are compared with memcmp() */
 	memcpy(ret, &config->options, sizeof(*ret));
 	ret->ula_may_leave = config->masquerade6 == MASQUERADE6_NO;
+	ret->asks_routers = config->upstream.enable;
 	switch (config->mss_setting) {
 	case MSS_SETTING_OFF:
 		ret->mss_mode = MSS_OFF;
@@ -78,6 +86,10 @@ static struct ruleset_addresses present_addresses(struct gateway *gw)
 {
 	struct ruleset_addresses addresses = { .wan = links_wan_addresses(gw->links) };
 
+	addresses.routers = (struct address_list){
+		.addrs = gw->routers,
+		.n = gateway_upstream_routers(gw, gw->routers, ARRAY_SIZE(gw->routers)),
+	};
 	addresses.masquerade6 = links_masquerade6(gw->links, &addresses.n_masquerade6);
 	addresses.snat = *gateway_snat(gw);
 	return addresses;
@@ -199,6 +211,7 @@ static void on_links(void *userdata)
 	gateway_end_missing(gw, before, n);
 	gateway_tell_addresses(gw);
 	gateway_tell_standing(gw, &standing);
+	gateway_upstream_links(gw);
 }
 
 static int on_settle_due(sd_event_source *source, uint64_t usec, void *userdata)
@@ -257,6 +270,7 @@ int gateway_resync(struct gateway *gw, struct ruleset_report *report, struct pro
 	}
 	gateway_tell_addresses(gw);
 	gateway_tell_standing(gw, &standing);
+	gateway_upstream_links(gw);
 	ending_done(&strays);
 	return r;
 }
@@ -404,11 +418,14 @@ static int gateway_init(struct gateway *gw, const char *state, struct gateway_fa
 		r = gateway_watch(gw);
 	if (r >= 0)
 		r = gateway_start_leases(gw);
+	if (r >= 0)
+		r = gateway_start_upstream(gw);
 	return r < 0 ? fail(why, r, "the event loop") : 0;
 }
 
 int gateway_open(sd_event *event, struct config *config, const char *state,
-		 struct gateway **ret, struct gateway_fault *why)
+		 const struct nursery *nursery, struct gateway **ret,
+		 struct gateway_fault *why)
 {
 	struct gateway *gw;
 	int r;
@@ -418,6 +435,7 @@ int gateway_open(sd_event *event, struct config *config, const char *state,
 		return fail(why, -ENOMEM, "the gateway");
 	gw->event = event;
 	gw->config = config;
+	gw->nursery = nursery;
 	gw->started = gateway_now();
 	r = gateway_init(gw, state, why);
 	if (r < 0) {
@@ -438,6 +456,7 @@ void gateway_close(struct gateway *gw)
 	sd_event_source_unref(gw->catch_up);
 	sd_event_source_unref(gw->settle_timer);
 	gateway_stop_saving(gw);
+	gateway_stop_upstream(gw);
 	engine_free(gw->engine);
 	leases_free(gw->leases);
 	meter_close(gw->meter);

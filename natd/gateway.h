@@ -12,11 +12,13 @@
 #include <jansson.h>
 
 #include "core/api.h"
+#include "natd/confine.h"
 #include "natd/engine.h"
 #include "natd/links.h"
 
 struct gateway;
 struct events;
+struct nursery;
 
 struct gateway_fault {
 	char text[640]; /* a sentence with the cure */
@@ -24,15 +26,17 @@ struct gateway_fault {
 
 /**
  * gateway_open() - load the store, compare the kernel, switch forwarding on
- * @event:  borrowed until gateway_close()
- * @config: taken over on success
- * @state:  directory of the store
+ * @event:   borrowed until gateway_close()
+ * @config:  taken over on success
+ * @state:   directory of the store
+ * @nursery: where workers come from, borrowed until gateway_close(); NULL: from nowhere
  *
  * Return: 0; -EUCLEAN when the store is damaged or older than the kernel's table; else
  * what store, netlink or sd-event said. The kernel's table is left as it was.
  */
 int gateway_open(sd_event *event, struct config *config, const char *state,
-		 struct gateway **ret, struct gateway_fault *why);
+		 const struct nursery *nursery, struct gateway **ret,
+		 struct gateway_fault *why);
 void gateway_close(struct gateway *gw); /* NULL is fine; the kernel's table stays */
 
 /**
@@ -48,6 +52,9 @@ struct table *gateway_table(struct gateway *gw);
 struct engine *gateway_engine(struct gateway *gw);
 const struct config *gateway_config(const struct gateway *gw);
 struct events *gateway_events(struct gateway *gw);
+
+/** gateway_confined() - what natd has given up, for status: until then nothing */
+void gateway_confined(struct gateway *gw, const struct confined *confined);
 
 /**
  * struct counts - live figures of all mappings at one moment

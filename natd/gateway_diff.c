@@ -178,7 +178,10 @@ static void fill_patch(const struct mapping *have, const struct mapping *want,
 	if (!endpoint_equal(&have->internal, &want->internal))
 		ret->set |= PATCH_INTERNAL;
 	memcpy(ret->name, want->name, sizeof(ret->name));
+	if (have->upstream != want->upstream)
+		ret->set |= PATCH_UPSTREAM;
 	ret->enabled = want->enabled;
+	ret->upstream = want->upstream;
 	ret->details = want->details;
 	ret->internal = want->internal;
 	ret->suffix = want->suffix;

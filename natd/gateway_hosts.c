@@ -10,21 +10,22 @@
 
 #include "core/text.h"
 #include "natd/buffer.h"
+#include "natd/gateway_upstream.h"
 #include "natd/log.h"
 
 enum lack gateway_lack(const struct mapping *m, const struct address_list *wan)
 {
 	if (address_is_any(&m->host))
 		return LACK_HOST;
-	if (mapping_is_pinhole(m) || address_is_any(&m->external.addr) ||
-	    address_list_has(wan, &m->external.addr))
-		return LACK_NONE;
-	return LACK_ADDRESS;
+	if (!mapping_is_pinhole(m) && !address_is_any(&m->external.addr) &&
+	    !address_list_has(wan, &m->external.addr))
+		return LACK_ADDRESS;
+	return m->upstream == UPSTREAM_REQUIRED && !m->held ? LACK_UPSTREAM : LACK_NONE;
 }
 
 /**
  * struct stand - of one mapping
- * @waits: for its external address or its host
+ * @waits: for its external address, its host, or the router above us
  */
 struct stand {
 	struct in6_addr host;
@@ -34,7 +35,7 @@ struct stand {
 /* Others stand as the WANs do, and what becomes of these is told as such. */
 static bool is_particular(const struct mapping *m)
 {
-	return m->suffix ||
+	return m->suffix || m->upstream == UPSTREAM_REQUIRED ||
 	       (!mapping_is_pinhole(m) && !address_is_any(&m->external.addr));
 }
 
@@ -123,6 +124,42 @@ static size_t compare(struct gateway *gw, const struct standing *before,
 	return n;
 }
 
+/* The effects of @plan that are nobody's change. @buffer: NULL: count only. */
+static size_t compare_held(struct gateway *gw, const struct plan *plan,
+			   struct buffer *buffer)
+{
+	const struct address_list wan = { .addrs = gw->told_wan, .n = gw->n_told_wan };
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan_size(plan); i++) {
+		const struct effect *effect = plan_effect_at(plan, i);
+		struct stand before, now;
+
+		if (!effect->held)
+			continue;
+		before = stand_of(effect->before, &wan);
+		now = stand_of(effect->mapping, &wan);
+		if (!is_news(effect->mapping, &before, &now))
+			continue;
+		if (buffer)
+			tell(gw->events, effect->mapping, now.waits, buffer);
+		n++;
+	}
+	return n;
+}
+
+void gateway_tell_held(struct gateway *gw, const struct plan *plan)
+{
+	struct buffer buffer = { 0 };
+	size_t n = compare_held(gw, plan, NULL);
+
+	if (n > EVENTS_MAX)
+		events_skip(gw->events, n);
+	else if (n > 0)
+		compare_held(gw, plan, &buffer);
+	buffer_done(&buffer);
+}
+
 void gateway_tell_standing(struct gateway *gw, struct standing *before)
 {
 	struct buffer buffer = { 0 };
@@ -157,5 +194,7 @@ size_t gateway_settle_hosts(struct gateway *gw)
 	if (changed)
 		log_info("Another host for %s: a LAN's prefix has changed.",
 			 text_things(changed, "mapping", mappings));
+	if (changed)
+		gateway_upstream_hosts(gw);
 	return changed;
 }

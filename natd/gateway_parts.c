@@ -5,6 +5,7 @@
  */
 
 #include "natd/gateway_private.h"
+#include "natd/gateway_upstream.h"
 
 static struct address_list wan_addresses(void *userdata)
 {
@@ -39,7 +40,9 @@ static void committed(void *userdata, const struct plan *plan)
 	struct gateway *gw = userdata;
 
 	events_tell_plan(gw->events, plan);
+	gateway_tell_held(gw, plan);
 	meter_committed(gw->meter, plan);
+	gateway_upstream_committed(gw, plan);
 	if (gw->leases)
 		leases_rearm(gw->leases);
 }

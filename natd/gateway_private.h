@@ -24,9 +24,11 @@ struct repair {
 };
 
 struct reload;
+struct gateway_upstream;
 
 struct gateway {
 	sd_event *event;
+	const struct nursery *nursery; /* NULL: none */
 	sd_event_source *watch, *repair_timer, *catch_up;
 	struct config *config;
 	struct table *table;
@@ -39,7 +41,8 @@ struct gateway {
 	struct sockets *sockets; /* NULL: could not be opened yet */
 	struct lease_clock clock;
 	struct leases *leases;
-	struct meter *meter; /* NULL: bytes are not counted */
+	struct meter *meter;	     /* NULL: bytes are not counted */
+	struct gateway_upstream *up; /* NULL: no router above us is spoken to */
 	sd_event_source *clock_watch, *save_timer, *settle_timer;
 	struct ending_memory memory;
 	struct reload *reload; /* the one that waits for its answer */
@@ -48,6 +51,7 @@ struct gateway {
 	struct snat_list snat;		/* borrowed from @config */
 	struct in6_addr *wan;		/* addresses in force */
 	size_t n_wan;
+	struct in6_addr routers[2 * RULESET_WANS_MAX]; /* above us, in force */
 	struct in6_addr *told_wan; /* addresses that events have told */
 	size_t n_told_wan;
 	bool in_force; /* the kernel agreed with the table at least once */
@@ -59,6 +63,8 @@ struct gateway {
 	struct foreign_chain foreign[GATEWAY_FOREIGN_MAX];
 	size_t n_foreign;
 
+	bool is_confined; /* system calls; files: see @confined */
+	struct confined confined;
 	uint64_t started, table_since;
 	struct repair repair;
 	/* sentences of what is wrong now, "" = nothing */
@@ -133,6 +139,10 @@ void gateway_note_standing(const struct gateway *gw, struct standing *ret);
  * @before over */
 void gateway_tell_standing(struct gateway *gw, struct standing *before);
 
+/** gateway_tell_held() - what of a plan that was committed waits for the router above us
+ * now and did not, and the other way about */
+void gateway_tell_held(struct gateway *gw, const struct plan *plan);
+
 /** gateway_settle_hosts() - hosts of suffixes follow the prefixes of their LANs; soon,
  * where a plan is open. Return: how many changed */
 size_t gateway_settle_hosts(struct gateway *gw);
@@ -141,7 +151,7 @@ size_t gateway_settle_hosts(struct gateway *gw);
 void gateway_settle_soon(struct gateway *gw);
 
 /* why a mapping is not in force */
-enum lack { LACK_NONE, LACK_ADDRESS, LACK_HOST };
+enum lack { LACK_NONE, LACK_ADDRESS, LACK_HOST, LACK_UPSTREAM };
 /** gateway_lack() - of what is particular to @m: that there is a WAN address at all is
  * another question */
 enum lack gateway_lack(const struct mapping *m, const struct address_list *wan);

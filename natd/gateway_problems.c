@@ -22,14 +22,21 @@ static void say_waits(json_t *list, const struct mapping *m, enum lack lack)
 	char text[SENTENCE_STRLEN], mapping[MAPPING_STRLEN], address[INET6_ADDRSTRLEN];
 
 	mapping_describe(m, mapping);
-	if (lack == LACK_ADDRESS)
+	switch (lack) {
+	case LACK_NONE:
+	case LACK_UPSTREAM: /* gateway_say_upstream() says it */
+		return;
+	case LACK_ADDRESS:
 		snprintf(text, sizeof(text), "%s waits for %s, which no WAN has.",
 			 mapping, address_format(&m->external.addr, address));
-	else
+		break;
+	case LACK_HOST:
 		snprintf(text, sizeof(text),
 			 "%s waits for a global IPv6 prefix%s%s, or for another mapping "
 			 "to leave its place.",
 			 mapping, mapping_lan(m)[0] ? " on " : "", mapping_lan(m));
+		break;
+	}
 	gateway_say(list, text);
 }
 
@@ -47,18 +54,17 @@ static void say_more(json_t *list, size_t n, const char *what)
 static void say_lacking(const struct gateway *gw, json_t *list)
 {
 	const struct address_list wan = links_wan_addresses(gw->links);
-	size_t n_addresses = 0, n_hosts = 0;
+	size_t n[LACK_UPSTREAM + 1] = { 0 };
 	const struct mapping *m;
 
 	table_for_each (gw->table, m) {
 		const enum lack lack = m->enabled ? gateway_lack(m, &wan) : LACK_NONE;
-		size_t *n = lack == LACK_HOST ? &n_hosts : &n_addresses;
 
-		if (lack != LACK_NONE && (*n)++ < SAID_MAX)
+		if (lack != LACK_NONE && n[lack]++ < SAID_MAX)
 			say_waits(list, m, lack);
 	}
-	say_more(list, n_addresses, "waiting for an address that no WAN has");
-	say_more(list, n_hosts, "waiting for a prefix");
+	say_more(list, n[LACK_ADDRESS], "waiting for an address that no WAN has");
+	say_more(list, n[LACK_HOST], "waiting for a prefix");
 }
 
 static void say_snat(const struct gateway *gw, json_t *list)

@@ -18,6 +18,7 @@
 
 #include "core/cleanup.h"
 #include "core/text.h"
+#include "natd/gateway_upstream.h"
 #include "natd/kill_point.h"
 #include "natd/log.h"
 
@@ -125,6 +126,7 @@ static void finish(struct reload *reload, size_t added, size_t removed,
 			   gw->config->path, text_things(added, "forward", forwards),
 			   removed);
 		gateway_account(gw);
+		gateway_upstream_configure(gw);
 		if (gw->configured)
 			gw->configured(gw->configured_userdata);
 	}

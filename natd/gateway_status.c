@@ -5,6 +5,7 @@
  */
 
 #include "natd/gateway_private.h"
+#include "natd/gateway_upstream.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -196,6 +197,7 @@ static json_t *encode_problems(struct gateway *gw)
 	say_links(gw, list);
 	say_routes(gw, list);
 	gateway_say_world(gw, list);
+	gateway_say_upstream(gw, list);
 	for (size_t i = 0; i < gw->n_foreign; i++) {
 		char chain[FOREIGN_CHAIN_STRLEN], text[FOREIGN_CHAIN_STRLEN + 128];
 
@@ -237,10 +239,12 @@ static int add_means(const struct gateway *gw, json_t *status)
 {
 	return json_object_update_new(
 		status,
-		json_pack("{s:b, s:o, s:o, s:o, s:o}", "accounting",
+		json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:{s:b, s:b}}", "accounting",
 			  gw->config->accounting, "protocols",
 			  gateway_encode_protocols(gw), "pool", gateway_encode_pool(gw),
-			  "snat", gateway_encode_snat(gw), "ending", encode_ending(gw)));
+			  "snat", gateway_encode_snat(gw), "ending", encode_ending(gw),
+			  "upstream", gateway_encode_upstream(gw), "confined", "seccomp",
+			  gw->is_confined, "landlock", gw->confined.landlock));
 }
 
 json_t *gateway_status(struct gateway *gw)

@@ -100,6 +100,7 @@ static void fill(struct gateway *gw, const struct config *config, uint8_t listen
 		.reserved = { .ranges = config->reserved, .n = config->n_reserved },
 		.wan = links_wan_addresses(gw->links),
 		.lans = links_lan_prefixes(gw->links),
+		.upstream = config_asks_upstream(config),
 		.random = random_number(),
 	};
 	if (listeners)

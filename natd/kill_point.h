@@ -27,8 +27,12 @@ enum kill_point {
 	KILL_BARRED,	      /* the tuples are in ended4/6, the entries alive */
 	KILL_ENDED,	      /* nobody has been answered */
 	KILL_ANSWERED,
-	KILL_RELOAD_RULES, /* the new fixed rules are in force, the forwards not */
-	KILL_RELOAD_DONE,  /* all is, and nobody was told */
+	KILL_RELOAD_RULES,   /* the new fixed rules are in force, the forwards not */
+	KILL_RELOAD_DONE,    /* all is, and nobody was told */
+	KILL_UPSTREAM_ROWS,  /* what is to be asked of a router is noted nowhere */
+	KILL_UPSTREAM_SAVED, /* it is noted, and nobody was asked */
+	KILL_UPSTREAM_ASKED, /* the worker has it, and may have sent it */
+	KILL_UPSTREAM_TOLD,  /* the router answered, and that is noted nowhere */
 };
 
 #ifdef NATD_KILL_POINTS

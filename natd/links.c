@@ -71,8 +71,12 @@ static bool concerns_us(const struct links *links, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 
 	switch (nlh->nlmsg_type) {
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		return rtnl_has(nlh, sizeof(*rtm)) && rtm->rtm_dst_len == 0;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		return rtnl_has(nlh, sizeof(*ifi)) &&
@@ -214,18 +218,53 @@ void links_close(struct links *links)
 	free(links);
 }
 
-int links_configure(struct links *links, const struct config *config)
+static int follow_routes(struct links *links)
 {
-	struct links_state names, now;
-	int r;
+	static const int groups[] = { RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
 
-	links_state_name(&names, config);
-	r = links_state_read(links->rtnl, &names, &now);
+	for (size_t i = 0; i < ARRAY_SIZE(groups) && links->follow; i++) {
+		int group = groups[i];
+
+		if (mnl_socket_setsockopt(links->follow, NETLINK_ADD_MEMBERSHIP, &group,
+					  sizeof(group)) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int read_as(struct links *links, const struct links_state *names)
+{
+	struct links_state now;
+	int r = 0;
+
+	/* listen first, then read */
+	if (names->gateways && !links->state.gateways)
+		r = follow_routes(links);
+	if (r == 0)
+		r = links_state_read(links->rtnl, names, &now);
 	if (r < 0)
 		return r;
 	links_state_done(&links->state);
 	links->state = now;
 	return 0;
+}
+
+int links_configure(struct links *links, const struct config *config)
+{
+	struct links_state names;
+
+	links_state_name(&names, config);
+	/* once followed they are: what was asked of them is yet to be withdrawn */
+	names.gateways = links->state.gateways || config->upstream.enable;
+	return read_as(links, &names);
+}
+
+int links_follow_gateways(struct links *links)
+{
+	struct links_state names = links->state;
+
+	names.gateways = true;
+	return read_as(links, &names);
 }
 
 /* -------------------------------------------------------------------- telling */
@@ -309,13 +348,6 @@ static int on_route(void *userdata, const struct nlmsghdr *nlh)
 	return 0;
 }
 
-/* IPv4 says so by these errnos, IPv6 by a route of such a type. */
-static bool says_no_way(int error)
-{
-	return error == -ENETUNREACH || error == -EHOSTUNREACH || /* none; unreachable */
-	       error == -EACCES || error == -EINVAL; /* prohibit; blackhole */
-}
-
 static int ask_route(struct links *links, const struct in6_addr *addr, struct route *ret)
 {
 	bool v4 = address_is_ipv4(addr);
@@ -332,7 +364,7 @@ static int ask_route(struct links *links, const struct in6_addr *addr, struct ro
 	else
 		mnl_attr_put(nlh, RTA_DST, sizeof(*addr), addr);
 	r = rtnl_ask(links->rtnl, on_route, ret);
-	return says_no_way(r) ? 0 : r;
+	return links_says_no_way(r) ? 0 : r;
 }
 
 static bool leaves_by_wan(const struct links *links, const struct route *route)
@@ -357,21 +389,6 @@ int links_route_is_wan(struct links *links, const struct in6_addr *addr)
 	return leaves_by_wan(links, &route);
 }
 
-/*
- * The way to an address that nobody has a route of its own for: the first of IPv4's
- * addresses that are given out, and the last of IPv6's (2000::/3).
- */
-static void somewhere(int family, struct in6_addr *ret)
-{
-	*ret = address_any4;
-	if (family == AF_INET) {
-		ret->s6_addr[12] = 1;
-		return;
-	}
-	memset(ret, 0xff, sizeof(*ret));
-	ret->s6_addr[0] = 0x3f;
-}
-
 int links_stray_route(struct links *links, int family, char ret[static IFNAMSIZ])
 {
 	char name[IFNAMSIZ];
@@ -379,7 +396,7 @@ int links_stray_route(struct links *links, int family, char ret[static IFNAMSIZ]
 	struct route route;
 	int r;
 
-	somewhere(family, &to);
+	links_somewhere(family, &to);
 	r = ask_route(links, &to, &route);
 	if (r < 0 || route.type != RTN_UNICAST || leaves_by_wan(links, &route) ||
 	    !if_indextoname(route.oif, name))

@@ -13,13 +13,23 @@
 
 struct links;
 
-/** struct link - what is known of one configured interface */
+/** struct link_gateway - next hop of a default route, and our address towards it; both
+ * :: where there is none, or it has no address of that family */
+struct link_gateway {
+	struct in6_addr gateway, source;
+};
+
+/** struct link - what is known of one configured interface
+ * @gateways: of a WAN, IPv4 and IPv6; told once a configuration had routers asked, or
+ *            links_follow_gateways() was called
+ */
 struct link {
 	char name[IFNAMSIZ];
 	bool wan; /* else a LAN */
 	bool present;
 	bool up; /* IFF_UP and carrier */
 	unsigned int index, mtu;
+	struct link_gateway gateways[2];
 };
 
 /** links_changed - something that struct links tells has changed; called from the loop,
@@ -39,6 +49,11 @@ void links_close(struct links *links); /* NULL is fine */
 
 /** links_configure() - other interface names; re-reads. Return: as links_open() */
 int links_configure(struct links *links, const struct config *config);
+
+/** links_follow_gateways() - tell the gateways of the WANs as well, whatever the
+ * configuration says; takes messages about every route of the machine. Re-reads.
+ * Return: as links_open() */
+int links_follow_gateways(struct links *links);
 
 /** links_list() - borrowed until the next change; WANs first, in configuration order */
 const struct link *links_list(const struct links *links, size_t *ret_n);

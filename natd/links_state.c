@@ -50,7 +50,8 @@ static bool same_links(const struct links_state *a, const struct links_state *b)
 
 		if (strcmp(x->name, y->name) || x->wan != y->wan ||
 		    x->present != y->present || x->up != y->up || x->index != y->index ||
-		    x->mtu != y->mtu)
+		    x->mtu != y->mtu ||
+		    memcmp(x->gateways, y->gateways, sizeof(x->gateways)))
 			return false;
 	}
 	return true;
@@ -58,8 +59,9 @@ static bool same_links(const struct links_state *a, const struct links_state *b)
 
 bool links_state_equal(const struct links_state *a, const struct links_state *b)
 {
-	if (a->mode != b->mode || a->n_links != b->n_links ||
-	    a->n_addresses != b->n_addresses || !same_links(a, b))
+	if (a->mode != b->mode || a->gateways != b->gateways ||
+	    a->n_links != b->n_links || a->n_addresses != b->n_addresses ||
+	    !same_links(a, b))
 		return false;
 	if (memcmp(a->lans, b->lans, sizeof(a->lans)) != 0)
 		return false;
@@ -385,6 +387,14 @@ static void keep_choice(struct links_state *state, const struct link *link,
 	lan->prefix = choice->prefix;
 }
 
+static int read_gateways(struct rtnl *rtnl, struct link *link)
+{
+	int r;
+
+	r = links_read_gateway(rtnl, link, AF_INET, &link->gateways[0]);
+	return r < 0 ? r : links_read_gateway(rtnl, link, AF_INET6, &link->gateways[1]);
+}
+
 static int read_all(struct rtnl *rtnl, struct links_state *state)
 {
 	struct reading reading = { .state = state };
@@ -396,6 +406,9 @@ static int read_all(struct rtnl *rtnl, struct links_state *state)
 		reading.choice = (struct choice){ .found = false };
 		if (r == 0 && state->links[i].present)
 			r = read_addresses(rtnl, &reading);
+		if (r == 0 && state->gateways && state->links[i].wan &&
+		    state->links[i].present)
+			r = read_gateways(rtnl, &state->links[i]);
 		keep_choice(state, &state->links[i], &reading.choice);
 	}
 	if (r < 0)
@@ -410,7 +423,7 @@ static int read_all(struct rtnl *rtnl, struct links_state *state)
 int links_state_read(struct rtnl *rtnl, const struct links_state *names,
 		     struct links_state *ret)
 {
-	struct links_state state = { .mode = names->mode };
+	struct links_state state = { .mode = names->mode, .gateways = names->gateways };
 	int r;
 
 	for (size_t i = 0; i < names->n_links; i++)

@@ -25,6 +25,7 @@ struct links_state {
 	struct link links[LINKS_MAX];
 	size_t n_links;
 	enum masquerade6 mode;
+	bool gateways;			/* are they to be read? */
 	struct link_address *addresses; /* sorted */
 	size_t n_addresses;
 	struct in6_addr *wan; /* sorted, none twice */
@@ -50,3 +51,14 @@ int links_state_read(struct rtnl *rtnl, const struct links_state *names,
 void links_state_done(struct links_state *state);
 
 bool links_state_equal(const struct links_state *a, const struct links_state *b);
+
+/* ------------------------------------------------------------ links_gateway.c */
+
+/** links_read_gateway() - the way to everywhere by @link, as the main table has it
+ * Return: 0, as rtnl_ask() */
+int links_read_gateway(struct rtnl *rtnl, const struct link *link, int family,
+		       struct link_gateway *ret);
+/** links_somewhere() - an address that no route is about but a default route */
+void links_somewhere(int family, struct in6_addr *ret);
+/** links_says_no_way() - is this errno of a question for a route an answer? */
+bool links_says_no_way(int error);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,24 +14,13 @@
 #include "natd/gateway.h"
 #include "natd/log.h"
 #include "natd/memory.h"
+#include "natd/nursery.h"
+#include "natd/options.h"
 #include "natd/privileges.h"
+#include "natd/reach.h"
 #include "natd/recover.h"
 #include "natd/server.h"
-
-enum task { TASK_RUN, TASK_CHECK, TASK_TEARDOWN, TASK_RECOVER };
-
-/* 0 done, 1 natd could not do its work, 2 wrong usage or configuration */
-#define EXIT_USAGE 2
-/* ... and -1 no exit status: natd goes on */
-#define GO_ON (-1)
-
-/* beyond every letter that getopt returns */
-#define FIRST_WORD 256
-
-struct options {
-	enum task task;
-	const char *config, *state, *socket;
-};
+#include "natd/teardown.h"
 
 struct daemon {
 	const struct options *options;
@@ -42,111 +29,9 @@ struct daemon {
 	struct config *config; /* until the gateway takes it */
 	struct gateway *gateway;
 	struct server *server;
+	struct nursery nursery;
 	int listen_fd;
 };
-
-static const char usage[] =
-	"usage: natd [--config FILE] [--state DIR] [--socket PATH] [--verbose]\n"
-	"       natd --check [--config FILE]\n"
-	"       natd --teardown [--state DIR]\n"
-	"       natd --recover [--config FILE] [--state DIR]\n"
-	"\n"
-	"NAT gateway whose port forwards are what they are listed as. See natd(8).\n"
-	"\n"
-	"  --config FILE   configuration (/etc/natd/natd.conf)\n"
-	"  --state DIR     where natd.db is kept (/var/lib/natd)\n"
-	"  --socket PATH   where natctl finds natd (/run/natd/api.sock)\n"
-	"  --check         say whether the configuration is right, and end\n"
-	"  --teardown      take natd's table out of the kernel while natd is stopped\n"
-	"  --recover       make a new natd.db where it is damaged or too old, and end\n"
-	"  --verbose       log more\n"
-	"  --version       print the version, and end\n"
-	"  --help          print this, and end\n";
-
-static int print_version(void)
-{
-	puts("natd " NATD_VERSION);
-	return EXIT_SUCCESS;
-}
-
-static int print_usage(void)
-{
-	fputs(usage, stdout);
-	return EXIT_SUCCESS;
-}
-
-static int log_more(void)
-{
-	log_level(LOG_DEBUG);
-	return GO_ON;
-}
-
-/**
- * struct word - an option
- * @text: where in struct options its argument goes; 0: it takes none
- * @act:  done at once. Return: GO_ON, or the exit status
- * @task: with neither of them, which it asks for
- */
-static const struct word {
-	const char *name;
-	size_t text;
-	enum task task;
-	int (*act)(void);
-} words[] = {
-	{ .name = "config", .text = offsetof(struct options, config) },
-	{ .name = "state", .text = offsetof(struct options, state) },
-	{ .name = "socket", .text = offsetof(struct options, socket) },
-	{ .name = "check", .task = TASK_CHECK },
-	{ .name = "teardown", .task = TASK_TEARDOWN },
-	{ .name = "recover", .task = TASK_RECOVER },
-	{ .name = "verbose", .act = log_more },
-	{ .name = "version", .act = print_version },
-	{ .name = "help", .act = print_usage },
-};
-
-static int take_word(const struct word *word, struct options *ret)
-{
-	if (word->text)
-		memcpy((char *)ret + word->text, &optarg, sizeof(optarg));
-	else if (word->act)
-		return word->act();
-	else
-		ret->task = word->task;
-	return GO_ON;
-}
-
-static void list_words(struct option ret[static ARRAY_SIZE(words) + 1])
-{
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		ret[i] = (struct option){
-			.name = words[i].name,
-			.has_arg = words[i].text ? required_argument : no_argument,
-			.val = FIRST_WORD + (int)i,
-		};
-	ret[ARRAY_SIZE(words)] = (struct option){ 0 };
-}
-
-/* Return: GO_ON, or the exit status. */
-static int parse_options(int argc, char *argv[], struct options *ret)
-{
-	struct option known[ARRAY_SIZE(words) + 1];
-	int c, status = GO_ON;
-
-	list_words(known);
-	while (status == GO_ON && (c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (c == 'h')
-			return print_usage();
-		if (c < FIRST_WORD) { /* getopt has said which */
-			fputs("natd --help lists the options.\n", stderr);
-			return EXIT_USAGE;
-		}
-		status = take_word(&words[c - FIRST_WORD], ret);
-	}
-	if (status != GO_ON || optind == argc)
-		return status;
-	fprintf(stderr, "natd: takes no operand, and got \"%s\".\n", argv[optind]);
-	return EXIT_USAGE;
-}
 
 /* ------------------------------------------------------------ the one-shot tasks */
 
@@ -195,27 +80,83 @@ static int delete_table(void)
 	return EXIT_SUCCESS;
 }
 
+/* Workers run as natd's user, where there is one. */
+static int start_teardown(struct nursery *nursery)
+{
+	struct identity id = { .uid = geteuid(), .gid = getegid() };
+	struct privileges_fault unknown = { "" };
+	struct nursery_fault why = { "" };
+	int r;
+
+	(void)privileges_resolve("natd", "natd", &id, &unknown);
+	r = nursery_start(&id, nursery, &why);
+	if (r < 0)
+		log_error("%s.", why.text);
+	return r;
+}
+
+/* Return: the exit status */
+static int withdraw(struct store *store, const struct nursery *nursery)
+{
+	char text[TEXT_PHRASE_STRLEN];
+	size_t withdrawn, left;
+	int r;
+
+	r = teardown_withdraw(store, nursery, &withdrawn, &left);
+	if (r < 0) {
+		log_error("The routers above us could not be asked to forget what they "
+			  "hold: %s.",
+			  strerror(-r));
+		return EXIT_FAILURE;
+	}
+	if (withdrawn)
+		log_notice("Withdrawn at the router above us: %s.",
+			   text_things(withdrawn, "port", text));
+	if (left)
+		log_error("The router above us did not confirm that it has forgotten %s: "
+			  "mapped there until their lifetime is over.",
+			  text_things(left, "port", text));
+	return left ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 /* The store's lock tells whether a natd runs: the table of the watched kind does not. */
 static int teardown(const struct options *options)
 {
 	struct store_fault why = { "" };
+	struct nursery nursery = { .fd = -1 };
 	struct store *store = NULL;
-	int r;
+	int r, status;
 
+	if (start_teardown(&nursery) < 0)
+		return EXIT_FAILURE;
 	r = access(options->state, F_OK) == 0 ? store_open(options->state, &store, &why)
 					      : 0;
 	if (r == -EBUSY) {
 		log_error("natd is running; stop it first: %s", why.text);
+		nursery_stop(&nursery);
 		return EXIT_FAILURE;
 	}
 	if (r < 0)
 		log_warning("%s", why.text);
-	r = delete_table();
+	status = delete_table();
+	if (store && withdraw(store, &nursery) != EXIT_SUCCESS)
+		status = EXIT_FAILURE;
 	store_close(store);
-	return r;
+	nursery_stop(&nursery);
+	return status;
 }
 
 /* ------------------------------------------------------------ the daemon */
+
+/* What is his already stays untouched: who confines natd may not let it give anything. */
+static int give(const char *dir, const struct identity *id)
+{
+	struct stat st;
+
+	if (stat(dir, &st) == 0 && st.st_uid == id->uid && st.st_gid == id->gid)
+		return 0;
+	return chown(dir, id->uid, id->gid);
+}
 
 static int make_state_dir(const struct daemon *d)
 {
@@ -225,7 +166,7 @@ static int make_state_dir(const struct daemon *d)
 		log_error("%s cannot be made: %s.", dir, strerror(errno));
 		return -errno;
 	}
-	if (geteuid() == 0 && chown(dir, d->identity.uid, d->identity.gid) < 0) {
+	if (geteuid() == 0 && give(dir, &d->identity) < 0) {
 		log_error("%s cannot be given to user %s: %s.", dir, d->config->user,
 			  strerror(errno));
 		return -errno;
@@ -263,6 +204,18 @@ static int start_identity(struct daemon *d)
 	r = privileges_drop(&d->identity, &why);
 	if (r < 0)
 		log_error("%s", why.text);
+	return r;
+}
+
+/* Before there is anything that a worker should not inherit. */
+static int start_nursery(struct daemon *d)
+{
+	struct nursery_fault why = { "" };
+	int r;
+
+	r = nursery_start(&d->identity, &d->nursery, &why);
+	if (r < 0)
+		log_error("%s.", why.text);
 	return r;
 }
 
@@ -324,12 +277,36 @@ static int start_gateway(struct daemon *d)
 	struct gateway_fault why = { "" };
 	int r;
 
-	r = gateway_open(d->event, d->config, d->options->state, &d->gateway, &why);
+	r = gateway_open(d->event, d->config, d->options->state, &d->nursery, &d->gateway,
+			 &why);
 	if (r < 0) {
 		log_error("%s", why.text);
 		return r;
 	}
 	d->config = NULL;
+	return 0;
+}
+
+/* What needs more than natd keeps has been done. */
+static int start_confined(struct daemon *d)
+{
+	const struct options *options = d->options;
+	struct confine_fault why = { "" };
+	struct confined confined;
+	struct reach reach;
+	int r;
+
+	reach_list(options->config, options->state, options->socket, &reach);
+	r = confine(CONFINE_NATD, reach.paths, reach.n, &confined, &why);
+	if (r < 0) {
+		log_error("%s.", why.text);
+		return r;
+	}
+	if (!confined.landlock)
+		log_notice(
+			"This kernel has no Landlock: which files natd may open is left "
+			"to their permissions.");
+	gateway_confined(d->gateway, &confined);
 	return 0;
 }
 
@@ -367,14 +344,20 @@ static void stop(struct daemon *d)
 	gateway_close(d->gateway);
 	config_free(d->config);
 	sd_event_unref(d->event);
+	nursery_stop(&d->nursery);
 }
 
 static int run(const struct options *options)
 {
 	static int (*const steps[])(struct daemon *) = {
-		start_config, start_identity, start_event, start_gateway, start_forwards,
+		start_config,  start_identity, start_nursery,  start_event,
+		start_gateway, start_confined, start_forwards,
 	};
-	struct daemon d = { .options = options, .listen_fd = -1 };
+	struct daemon d = {
+		.options = options,
+		.nursery = { .fd = -1 },
+		.listen_fd = -1,
+	};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
@@ -433,7 +416,7 @@ int main(int argc, char *argv[])
 
 	memory_setup();
 	umask(0027);
-	status = parse_options(argc, argv, &options);
+	status = options_parse(argc, argv, &options);
 	if (status != GO_ON)
 		return status;
 	switch (options.task) {

@@ -121,10 +121,12 @@ static int refuse_drop(const char *what, int error, struct privileges_fault *why
 	return -error;
 }
 
-static int keep_net_admin(void)
+static int choose(bool net_admin)
 {
 	capng_clear(CAPNG_SELECT_ALL);
-	return capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+	return net_admin ? capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+					CAP_NET_ADMIN)
+			 : 0;
 }
 
 static int change_id(const struct identity *id, bool bounding,
@@ -154,23 +156,14 @@ static int trim(bool bounding, struct privileges_fault *why)
 	return 0;
 }
 
-int privileges_drop(const struct identity *id, struct privileges_fault *why)
+/* The capabilities of the process have been read. */
+static int drop(const struct identity *id, bool net_admin, struct privileges_fault *why)
 {
-	bool bounding;
+	/* without it the bounding set stays as the service manager left it */
+	const bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	int r;
 
-	if (capng_get_caps_process() < 0 ||
-	    !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
-		snprintf(
-			why->text, sizeof(why->text),
-			"natd runs as uid %u without CAP_NET_ADMIN and cannot program the "
-			"network; start it as root, or by its systemd unit",
-			geteuid());
-		return -EPERM;
-	}
-	/* without it the bounding set stays as the service manager left it */
-	bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
-	if (keep_net_admin() < 0)
+	if (choose(net_admin) < 0)
 		return refuse_drop("choosing capabilities", EINVAL, why);
 	if (id->uid == geteuid() && id->gid == getegid())
 		r = trim(bounding, why);
@@ -183,4 +176,25 @@ int privileges_drop(const struct identity *id, struct privileges_fault *why)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return refuse_drop("no_new_privs", errno, why);
 	return 0;
+}
+
+int privileges_drop(const struct identity *id, struct privileges_fault *why)
+{
+	if (capng_get_caps_process() < 0 ||
+	    !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN)) {
+		snprintf(
+			why->text, sizeof(why->text),
+			"natd runs as uid %u without CAP_NET_ADMIN and cannot program the "
+			"network; start it as root, or by its systemd unit",
+			geteuid());
+		return -EPERM;
+	}
+	return drop(id, true, why);
+}
+
+int privileges_drop_all(const struct identity *id, struct privileges_fault *why)
+{
+	if (capng_get_caps_process() < 0)
+		return refuse_drop("reading capabilities", EPERM, why);
+	return drop(id, false, why);
 }

@@ -41,3 +41,5 @@ int privileges_resolve(const char *user, const char *group, struct identity *ret
  * the kernel said; @why is written. After failure the process must end.
  */
 int privileges_drop(const struct identity *id, struct privileges_fault *why);
+/** privileges_drop_all() - the same without any capability, which needs none either */
+int privileges_drop_all(const struct identity *id, struct privileges_fault *why);

@@ -140,6 +140,12 @@ static bool may_wait(const struct recovery *r, const struct mapping *m)
 	return m->suffix && r->remains.sequence && r->kernel <= r->remains.sequence + 1;
 }
 
+/* Whether the kernel has it, the router above us says. */
+static bool is_not_held(const struct mapping *m)
+{
+	return m->upstream == UPSTREAM_REQUIRED && !m->held;
+}
+
 static bool is_taken(const struct recovery *r, const struct mapping *row)
 {
 	return table_find_id(r->table, row->id);
@@ -151,8 +157,8 @@ static void take_rows(struct recovery *r, bool all)
 	const struct mapping *m;
 
 	table_for_each (r->rows, m) {
-		if ((all || !m->enabled || may_wait(r, m)) && !is_taken(r, m) &&
-		    take(r, m) == 0) {
+		if ((all || !m->enabled || may_wait(r, m) || is_not_held(m)) &&
+		    !is_taken(r, m) && take(r, m) == 0) {
 			slots_take(&r->slots, m);
 			tell(r, "taken", m, ", of natd.db");
 		}
@@ -166,8 +172,9 @@ static void take_rows_in_kernel(struct recovery *r)
 	table_for_each (r->rows, row) {
 		struct mapping m = *row;
 
-		/* what the kernel has was switched on since */
+		/* what the kernel has was switched on since, or is held since */
 		m.enabled = true;
+		m.held = m.upstream == UPSTREAM_REQUIRED;
 		if (!is_taken(r, row) && slots_take(&r->slots, &m) && take(r, &m) == 0)
 			tell(r, "taken", &m, ", of the kernel and natd.db");
 	}

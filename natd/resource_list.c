@@ -167,7 +167,25 @@ static bool fits(const struct filter *filter, const struct mapping *m)
 				     filter->to.port - m->internal.port < m->n_ports));
 }
 
-static bool has_problem(const struct mapping_state *state)
+/* What nobody asked for goes upstream where it can, and is no problem where it cannot. */
+static bool lacks_upstream(const struct mapping *m, const struct upstream_view *view)
+{
+	if (!m->enabled || !mapping_asks_upstream(m))
+		return false;
+	switch (view->state) {
+	case UPSTREAM_STATE_REFUSED:
+	case UPSTREAM_STATE_UNANSWERED:
+		return true;
+	case UPSTREAM_STATE_OFF:
+	case UPSTREAM_STATE_NO_ROUTER:
+	case UPSTREAM_STATE_ASKING:
+	case UPSTREAM_STATE_MAPPED:
+		break;
+	}
+	return false;
+}
+
+static bool has_problem(const struct mapping *m, const struct mapping_state *state)
 {
 	switch (state->condition) {
 	case CONDITION_WAITING:
@@ -177,14 +195,16 @@ static bool has_problem(const struct mapping_state *state)
 	case CONDITION_DISABLED:
 		break;
 	}
-	return state->n_blocked_by || state->n_shadowed_by || state->n_listeners;
+	return state->n_blocked_by || state->n_shadowed_by || state->n_listeners ||
+	       lacks_upstream(m, &state->upstream);
 }
 
-static bool state_fits(const struct filter *filter, const struct mapping_state *state)
+static bool state_fits(const struct filter *filter, const struct mapping *m,
+		       const struct mapping_state *state)
 {
 	if (filter->has_condition && filter->condition != state->condition)
 		return false;
-	return !filter->problems || has_problem(state);
+	return !filter->problems || has_problem(m, state);
 }
 
 static const struct mapping *next_after(const struct table *table, uint64_t id)
@@ -207,7 +227,7 @@ static void write_mapping(struct listing *listing, const struct mapping *m,
 	struct mapping_state state;
 
 	counts_state(listing->counts, m, &state);
-	if (!state_fits(&listing->filter, &state))
+	if (!state_fits(&listing->filter, m, &state))
 		return;
 	if (listing->begun && !listing->lines)
 		buffer_add(buffer, ",", 1);

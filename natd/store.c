@@ -33,10 +33,11 @@
 	"INSERT INTO mapping (id, name, protocol, external_address, external_port, "     \
 	"internal_address, internal_port, origin, owner_uid, enabled, created, "         \
 	"changed, changed_by, n_ports, lifetime, expires, suffix, lan, comment, "        \
-	"remotes, checksum) VALUES "
-#define ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	"remotes, upstream, held, auto_port, checksum) VALUES "
+#define ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 /* as store_is_plain() has it */
-#define PLAIN  "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, '', '', '', ?)"
+#define PLAIN                                                                            \
+	"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, '', '', '', '', 0, ?, ?)"
 #define PLAIN4 PLAIN ", " PLAIN ", " PLAIN ", " PLAIN
 
 static const char *const sql[] = {
@@ -48,7 +49,8 @@ static const char *const sql[] = {
 		"origin = ?8, owner_uid = ?9, enabled = ?10, created = ?11, "
 		"changed = ?12, changed_by = ?13, n_ports = ?14, lifetime = ?15, "
 		"expires = ?16, suffix = ?17, lan = ?18, comment = ?19, remotes = ?20, "
-		"checksum = ?21 WHERE id = ?1 AND checksum = ?22",
+		"upstream = ?21, held = ?22, auto_port = ?23, checksum = ?24 "
+		"WHERE id = ?1 AND checksum = ?25",
 	[STORE_DELETE] = "DELETE FROM mapping WHERE id = ?1 AND checksum = ?2",
 	[STORE_ENDING_INSERT] =
 		"INSERT OR REPLACE INTO ending (protocol, external_address, "
@@ -66,6 +68,12 @@ static const char *const sql[] = {
 		"packets_in, packets_out, checksum) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
 		"WHERE EXISTS (SELECT 1 FROM mapping WHERE id = ?1)",
 	[STORE_TRAFFIC_DELETE] = "DELETE FROM traffic WHERE id = ?1",
+	[STORE_UPSTREAM_PUT] =
+		"INSERT OR REPLACE INTO upstream (id, wan, router, speech, protocol, "
+		"internal_address, internal_port, external_address, external_port, "
+		"pinhole, nonce, expires, url, checksum) VALUES (?1, ?2, ?3, ?4, ?5, "
+		"?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+	[STORE_UPSTREAM_DELETE] = "DELETE FROM upstream WHERE id = ?1",
 };
 
 DEFINE_CLEANUP(store_close, struct store *)
@@ -171,6 +179,7 @@ void store_close(struct store *store)
 		return;
 	store_close_db(store);
 	store_traffic_forget(store);
+	store_upstream_forget(store);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	free(store);
@@ -229,8 +238,8 @@ static bool leaves_connections(const struct effect *effect)
 		return false;
 	if (effect->kind == CHANGE_REMOVE)
 		return true;
-	return before->enabled &&
-	       (!effect->mapping->enabled ||
+	return mapping_is_live(before) &&
+	       (!mapping_is_live(effect->mapping) ||
 		!address_equal(&before->host, &effect->mapping->host) ||
 		before->internal.port != effect->mapping->internal.port);
 }
@@ -359,7 +368,7 @@ static int undo(struct store *store)
 	return sqlite3_get_autocommit(store->db) ? 0 : store_exec(store->db, "ROLLBACK");
 }
 
-static int open_transaction(struct store *store)
+int store_open_transaction(struct store *store)
 {
 	int r;
 
@@ -380,7 +389,7 @@ int store_begin(struct store *store, const struct plan *plan, uint64_t next_id)
 {
 	int r;
 
-	r = open_transaction(store);
+	r = store_open_transaction(store);
 	if (r < 0)
 		return r;
 	store->next = store->meta;
@@ -419,14 +428,10 @@ void store_rollback(struct store *store)
 }
 
 /* Whether a commit that failed happened does not matter: it is written again. */
-int store_save(struct store *store)
+int store_close_transaction(struct store *store)
 {
-	int r;
+	int r = store_beside_write(store);
 
-	r = open_transaction(store);
-	if (r < 0)
-		return r;
-	r = store_beside_write(store);
 	if (r == 0)
 		r = store_flush(store->db);
 	if (r == 0)
@@ -437,6 +442,13 @@ int store_save(struct store *store)
 		store_beside_written(store);
 	store->in_transaction = false;
 	return r;
+}
+
+int store_save(struct store *store)
+{
+	int r = store_open_transaction(store);
+
+	return r < 0 ? r : store_close_transaction(store);
 }
 
 void store_endings_done(struct store *store)

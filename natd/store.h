@@ -10,6 +10,7 @@
  */
 
 #include "core/table.h"
+#include "core/upstream.h"
 #include "natd/lease_clock.h"
 
 struct store;
@@ -90,6 +91,21 @@ int store_traffic(struct store *store, store_on_traffic on_traffic, void *userda
  * mappings that are removed go with them. Return: 0 or -ENOMEM */
 int store_put_traffic(struct store *store, uint64_t id,
 		      const struct store_traffic *traffic);
+
+/** store_upstream() - rows of what routers above us were asked for, in order of id.
+ * Return: 0; -EUCLEAN (some are damaged or flawed: those are skipped); -EIO.. */
+typedef void (*store_on_upstream)(void *userdata, const struct upstream_row *row);
+int store_upstream(struct store *store, store_on_upstream on_row, void *userdata);
+/** struct store_upstream_change - @gone: of @row only the id counts */
+struct store_upstream_change {
+	struct upstream_row row;
+	bool gone;
+};
+/** store_put_upstream() - write all of it in a transaction of its own, on disk when this
+ * returns; sequence number unchanged, as with store_save().
+ * Return: as store_begin(). No transaction may be open (-EBUSY where one is). */
+int store_put_upstream(struct store *store, const struct store_upstream_change *changes,
+		       size_t n);
 
 /** store_ending - a removed mapping's external endpoint, and its last port */
 typedef void (*store_ending)(void *userdata, uint8_t protocol,

@@ -96,6 +96,8 @@ static int write_table(struct store *new, const struct table *table, uint64_t se
 	if (r == 0)
 		r = store_beside_write(new);
 	if (r == 0)
+		r = store_upstream_write(new);
+	if (r == 0)
 		r = store_meta_update(new, &new->meta, &new->next);
 	return r < 0 ? r : store_exec(new->db, "COMMIT");
 }
@@ -109,6 +111,8 @@ static int build_new(const struct store *store, int dir_fd, const struct table *
 		.anchor = store->anchor,
 		.anchor_new = store->anchor_new,
 		.traffic = store->traffic,
+		.upstream = store->upstream,
+		.n_upstream = store->n_upstream,
 	};
 	int r;
 

@@ -9,7 +9,7 @@
 
 #include "natd/store.h"
 
-#define STORE_FORMAT 2
+#define STORE_FORMAT 3
 
 enum store_statement {
 	STORE_INSERT,
@@ -22,8 +22,10 @@ enum store_statement {
 	STORE_CLOCK_PUT,
 	STORE_TRAFFIC_PUT,
 	STORE_TRAFFIC_DELETE,
+	STORE_UPSTREAM_PUT,
+	STORE_UPSTREAM_DELETE,
 };
-#define STORE_STATEMENTS (STORE_TRAFFIC_DELETE + 1)
+#define STORE_STATEMENTS (STORE_UPSTREAM_DELETE + 1)
 
 /* STORE_INSERT_MANY inserts so many plain ones: to start and end a statement costs as
  * much as half a row */
@@ -53,6 +55,7 @@ struct store_meta {
  * @anchor: of the lease clock; @anchor_new: it is not in the file yet
  * @traffic: figures that are not in the file yet, a tree of tsearch(3)
  * @has_traffic: table traffic may have rows
+ * @upstream: that were salvaged, and are in no file yet
  */
 struct store {
 	char path[4096]; /* DIR/natd.db */
@@ -65,6 +68,8 @@ struct store {
 	bool anchor_new;
 	void *traffic;
 	bool has_traffic;
+	struct upstream_row *upstream;
+	size_t n_upstream;
 };
 
 /** store_errno() - SQLite's @result, the last one of @db, as 0 or -errno */
@@ -114,9 +119,15 @@ int store_checkpoint(struct store *store);
  * gets one. Return: 0, or as store_open() */
 int store_schema(struct store *store, bool create, struct store_fault *why);
 
+/** store_open_transaction() - Return: as store_begin() */
+int store_open_transaction(struct store *store);
+/** store_close_transaction() - of one that changes no mapping: what else waits is written
+ * with it, and it is committed or undone. Return: as store_begin() */
+int store_close_transaction(struct store *store);
+
 uint64_t store_checksum_meta(const struct store_meta *meta);
 uint64_t store_checksum_mapping(const struct mapping *m);
-/** store_is_plain() - has it nothing but what most have? */
+/** store_is_plain() - has it nothing but what most have, but for an automatic port? */
 bool store_is_plain(const struct mapping *m);
 uint64_t store_checksum_ending(uint8_t protocol, const struct endpoint *external,
 			       uint16_t last_port);
@@ -160,6 +171,12 @@ void store_beside_written(struct store *store);
 int store_traffic_delete(struct store *store, uint64_t id);
 /** store_traffic_forget() - what is not in the file */
 void store_traffic_forget(struct store *store);
+/** store_upstream_salvage() - @store keeps what can be read of @copy's rows.
+ * Return: 0, however little that is; -ENOMEM */
+int store_upstream_salvage(struct store *copy, struct store *store);
+/** store_upstream_write() - what was salvaged, into the open transaction */
+int store_upstream_write(struct store *store);
+void store_upstream_forget(struct store *store);
 /** store_run() - step and reset; @rows: how many it must have met; 0 = any */
 int store_run(struct store *store, sqlite3_stmt *statement, int rows);
 

@@ -64,6 +64,19 @@ static int column_origin(sqlite3_stmt *s, int column, uint8_t *ret)
 	return 0;
 }
 
+static int column_wish(sqlite3_stmt *s, int column, uint8_t *ret)
+{
+	const char *text = (const char *)sqlite3_column_text(s, column);
+	enum upstream_wish wish = UPSTREAM_DEFAULT;
+
+	/* '' and nothing else: what else stands for it was not written by us */
+	if (!text ||
+	    (*text && (upstream_wish_parse(text, &wish) < 0 || wish == UPSTREAM_DEFAULT)))
+		return -EINVAL;
+	*ret = (uint8_t)wish;
+	return 0;
+}
+
 static int parse_remotes(const char *text, struct prefix *ret, size_t *ret_n)
 {
 	char one[PREFIX_STRLEN];
@@ -110,7 +123,8 @@ static bool has_details(sqlite3_stmt *s, int column)
 
 /* Columns as read_columns() and column_details() count them. */
 #define LAN	 17
-#define CHECKSUM 20
+#define UPSTREAM 20
+#define CHECKSUM 23
 
 static int read_columns(sqlite3_stmt *s, struct mapping *m)
 {
@@ -131,7 +145,9 @@ static int read_columns(sqlite3_stmt *s, struct mapping *m)
 	m->changed_by = (uint32_t)sqlite3_column_int64(s, 12);
 	m->lifetime = (uint32_t)sqlite3_column_int64(s, 14);
 	m->expires = (uint64_t)sqlite3_column_int64(s, 15);
-	return 0;
+	m->held = sqlite3_column_int64(s, UPSTREAM + 1) != 0;
+	m->auto_port = sqlite3_column_int64(s, UPSTREAM + 2) != 0;
+	return column_wish(s, UPSTREAM, &m->upstream);
 }
 
 int store_read_mapping(sqlite3_stmt *s, struct mapping *ret)
@@ -161,11 +177,11 @@ int store_select(sqlite3 *db, int64_t format, const char *order, sqlite3_stmt **
 {
 	char sql[512];
 
-	snprintf(sql, sizeof(sql), COLUMNS "%s, checksum FROM mapping%s",
+	snprintf(sql, sizeof(sql), COLUMNS "%s, %s, checksum FROM mapping%s",
 		 format == 1 ? "created, owner_uid, 1, 0, 0, 0, '', '', ''"
 			     : "changed, changed_by, n_ports, lifetime, expires, suffix, "
 			       "lan, comment, remotes",
-		 order);
+		 format <= 2 ? "'', 0, 0" : "upstream, held, auto_port", order);
 	return sqlite3_prepare_v2(db, sql, -1, ret, NULL);
 }
 

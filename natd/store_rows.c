@@ -75,11 +75,21 @@ static uint64_t add_text(uint64_t sum, const char *text)
 	return store_sum_bytes(add_number(sum, len), text, len);
 }
 
-/* It is what a store of format 1 could hold, and has the checksum it had there. */
-bool store_is_plain(const struct mapping *m)
+/* What a store of that format could hold has the checksum it had there. */
+static bool is_of_format_1(const struct mapping *m)
 {
 	return m->n_ports == 1 && !m->suffix && !m->details && !m->lifetime &&
 	       !m->expires && m->changed == m->created && m->changed_by == m->owner_uid;
+}
+
+static bool is_of_format_2(const struct mapping *m)
+{
+	return m->upstream == UPSTREAM_DEFAULT && !m->held && !m->auto_port;
+}
+
+bool store_is_plain(const struct mapping *m)
+{
+	return is_of_format_1(m) && m->upstream == UPSTREAM_DEFAULT && !m->held;
 }
 
 static uint64_t add_rest(uint64_t sum, const struct mapping *m)
@@ -118,7 +128,13 @@ uint64_t store_checksum_mapping(const struct mapping *m)
 	sum = add_number(sum, m->origin);
 	sum = add_number(sum, m->enabled);
 	sum = store_sum_bytes(sum, m->name, strlen(m->name));
-	return store_is_plain(m) ? sum : add_rest(sum, m);
+	if (!is_of_format_1(m))
+		sum = add_rest(sum, m);
+	if (is_of_format_2(m))
+		return sum;
+	sum = add_number(sum, m->upstream);
+	sum = add_number(sum, m->held);
+	return add_number(sum, m->auto_port);
 }
 
 /* As for mappings: that of format 1, where there was no last port. */
@@ -188,7 +204,7 @@ struct texts {
 };
 
 /* values of a plain row, its checksum last */
-#define PLAIN_COLUMNS 14
+#define PLAIN_COLUMNS 15
 
 /* What every row has; @at: of its first value */
 static void bind_row(sqlite3_stmt *s, int at, const struct mapping *m,
@@ -212,6 +228,14 @@ static void bind_row(sqlite3_stmt *s, int at, const struct mapping *m,
 	bind_number(s, at + 12, m->changed_by);
 }
 
+/* Most have none of their own. */
+static const char *wish_text(const struct mapping *m)
+{
+	const enum upstream_wish wish = (enum upstream_wish)m->upstream;
+
+	return wish == UPSTREAM_DEFAULT ? "" : upstream_wish_name(wish);
+}
+
 /* One row, as numbered in STORE_INSERT and STORE_UPDATE. */
 static int write_row(struct store *store, sqlite3_stmt *s, const struct mapping *m,
 		     uint64_t checksum)
@@ -227,7 +251,10 @@ static int write_row(struct store *store, sqlite3_stmt *s, const struct mapping 
 	bind_text(s, 18, mapping_lan(m));
 	bind_text(s, 19, mapping_comment(m));
 	bind_text(s, 20, remotes_text(m, remotes));
-	bind_number(s, 21, checksum);
+	bind_text(s, 21, wish_text(m));
+	bind_number(s, 22, m->held);
+	bind_number(s, 23, m->auto_port);
+	bind_number(s, 24, checksum);
 	return store_run(store, s, 1);
 }
 
@@ -246,6 +273,7 @@ int store_insert_many(struct store *store, const struct mapping *const *mappings
 		int at = 1 + i * PLAIN_COLUMNS;
 
 		bind_row(s, at, mappings[i], &texts[i]);
+		bind_number(s, at + PLAIN_COLUMNS - 2, mappings[i]->auto_port);
 		bind_number(s, at + PLAIN_COLUMNS - 1, checksums[i]);
 	}
 	return store_run(store, s, STORE_ROWS);
@@ -256,7 +284,7 @@ int store_update(struct store *store, const struct mapping *m, uint64_t checksum
 {
 	sqlite3_stmt *s = store->statements[STORE_UPDATE];
 
-	bind_number(s, 22, checksum_before);
+	bind_number(s, 25, checksum_before);
 	return write_row(store, s, m, checksum);
 }
 

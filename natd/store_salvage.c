@@ -146,6 +146,8 @@ static int read_beside(struct salvage *s)
 		store_set_anchor(s->store, &anchor);
 	if (r != -ENOMEM)
 		r = store_traffic(s->copy, keep_traffic, s);
+	if (r != -ENOMEM)
+		r = store_upstream_salvage(s->copy, s->store);
 	return r == -ENOMEM ? r : s->error;
 }
 

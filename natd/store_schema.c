@@ -37,6 +37,10 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
  * with blanks between. Checksums are as they were for whatever format 1 could hold, so
  * that rows move with theirs. The unique indexes say a part of what the table calls a
  * conflict.
+ *
+ * Format 3: the wish of the router above us, '' for the policy's. Checksums are those of
+ * format 2 for whatever that could hold. Table upstream: what such routers were asked
+ * for; nonce: 24 hexadecimal digits.
  */
 static const char *const steps[] = {
 	"PRAGMA application_id = 0x6e617464;"
@@ -135,6 +139,26 @@ static const char *const steps[] = {
 	"  bytes_out INTEGER NOT NULL,"
 	"  packets_in INTEGER NOT NULL,"
 	"  packets_out INTEGER NOT NULL,"
+	"  checksum INTEGER NOT NULL"
+	") STRICT;",
+
+	"ALTER TABLE mapping ADD COLUMN upstream TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE mapping ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE mapping ADD COLUMN auto_port INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE upstream ("
+	"  id INTEGER PRIMARY KEY CHECK (id > 0),"
+	"  wan TEXT NOT NULL,"
+	"  router TEXT NOT NULL,"
+	"  speech TEXT NOT NULL,"
+	"  protocol TEXT NOT NULL,"
+	"  internal_address TEXT NOT NULL,"
+	"  internal_port INTEGER NOT NULL,"
+	"  external_address TEXT NOT NULL,"
+	"  external_port INTEGER NOT NULL,"
+	"  pinhole INTEGER NOT NULL,"
+	"  nonce TEXT NOT NULL,"
+	"  expires INTEGER NOT NULL,"
+	"  url TEXT NOT NULL,"
 	"  checksum INTEGER NOT NULL"
 	") STRICT;",
 };

@@ -7,7 +7,7 @@
 # its end runs it in the background and sets PID.
 #
 #	up TOPOLOGY               stands it up; the roles are wan, gw, lan and lan2, guest in
-#	                          "two-lans", router in "double-nat"
+#	                          "two-lans", router in "double-nat" and "two-wan"
 #	home_up                   "up home"
 #	start_natd [LINE...]      with LINEs added to its configuration
 #	natctl ARGS...            on the gateway

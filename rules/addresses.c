@@ -80,6 +80,7 @@ static void *copy_of(const void *array, size_t n, size_t size)
 static void free_addresses(struct ruleset_addresses *a)
 {
 	free((void *)a->wan.addrs);
+	free((void *)a->routers.addrs);
 	free((void *)a->masquerade6);
 	free((void *)a->snat.snats);
 	free((void *)a->snat.untranslated);
@@ -96,13 +97,15 @@ int ruleset_remember(struct ruleset *rs, const struct ruleset_addresses *a)
 	struct ruleset_addresses copy = *a;
 
 	copy.wan.addrs = copy_of(a->wan.addrs, a->wan.n, sizeof(*a->wan.addrs));
+	copy.routers.addrs =
+		copy_of(a->routers.addrs, a->routers.n, sizeof(*a->routers.addrs));
 	copy.masquerade6 =
 		copy_of(a->masquerade6, a->n_masquerade6, sizeof(*a->masquerade6));
 	copy.snat.snats = copy_of(a->snat.snats, a->snat.n, sizeof(*a->snat.snats));
 	copy.snat.untranslated = copy_of(a->snat.untranslated, a->snat.n_untranslated,
 					 sizeof(*a->snat.untranslated));
-	if (!copy.wan.addrs || !copy.masquerade6 || !copy.snat.snats ||
-	    !copy.snat.untranslated) {
+	if (!copy.wan.addrs || !copy.routers.addrs || !copy.masquerade6 ||
+	    !copy.snat.snats || !copy.snat.untranslated) {
 		free_addresses(&copy);
 		return -ENOMEM;
 	}
@@ -157,7 +160,7 @@ static int put_addresses(struct batch *b, struct ruleset *rs,
 
 	*shape = rs->shape & ~ADDRESSES_SHAPE;
 	for (enum set_id id = 0; r == 0 && id < SET_COUNT; id++)
-		if (set_follows_addresses(id))
+		if (set_follows_addresses(id) && skeleton_has_set(&rs->options, id))
 			r = put_change(b, id, &rs->addresses, addresses, shape);
 	if (r == 0)
 		r = put_backs(b, &rs->derived->backs, &addresses->wan, shape);

@@ -206,6 +206,29 @@ static void input_dhcp(struct skeleton *s)
 	rule_accept(r);
 }
 
+#define SSDP	   1900 /* UPnP Device Architecture 1.3.2 */
+#define PCP_CLIENT 5350 /* RFC 6887 14.1.1, RFC 6886 3.2.1 */
+
+/* Routers say by multicast that they have come back or have another address. What they
+ * are asked is asked of their own address as well, also where it is asked by multicast:
+ * so conntrack knows the answers, and nothing else is let in, not even from a router. */
+static void input_routers(struct skeleton *s, uint8_t family)
+{
+	const uint16_t announced[] = { htons(SSDP), htons(PCP_CLIENT) };
+	const struct values ports = {
+		.type = TYPE_INET_SERVICE, .values = announced, .len = 2, .n = 2
+	};
+	struct rule *r = skeleton_rule(s, "input_wan");
+
+	rule_family(r, family);
+	rule_saddr(r, family, REG0);
+	rule_in(r, family == NFPROTO_IPV4 ? SET_ROUTER4 : SET_ROUTER6);
+	rule_protocol(r, IPPROTO_UDP);
+	rule_dport(r, REG0);
+	rule_in_any(r, NFT_CMP_EQ, &ports);
+	rule_accept(r);
+}
+
 void chain_input_wan(struct skeleton *s)
 {
 	struct rule *r = skeleton_rule(s, "input_wan");
@@ -222,6 +245,10 @@ void chain_input_wan(struct skeleton *s)
 
 	input_icmp(s);
 	input_dhcp(s);
+	if (s->options->asks_routers) {
+		input_routers(s, NFPROTO_IPV4);
+		input_routers(s, NFPROTO_IPV6);
+	}
 
 	r = skeleton_rule(s, "input_wan");
 	rule_family(r, NFPROTO_IPV4);

@@ -59,6 +59,8 @@ struct open_port {
  * @mss_mode: natd decides "auto" and says here whether to clamp
  * @mss: with MSS_FIXED, bytes
  * @input_drop: close the gateway itself to the WAN but for @open
+ * @asks_routers: with @input_drop, let in what routers above us say unasked, and answer
+ * to a multicast: struct ruleset_addresses has them
  * @ula_may_leave: do not drop what leaves by a WAN with a source of fc00::/7; else it is
  *                 dropped, but for what is masqueraded and for what goes to fc00::/7
  * @symmetry: see there; whatever it is, nobody else's flow is given an external port that
@@ -76,17 +78,20 @@ struct ruleset_options {
 	enum mss_mode mss_mode;
 	uint16_t mss;
 	bool ula_may_leave;
+	bool asks_routers;
 	enum symmetry symmetry;
 };
 
 /**
  * struct ruleset_addresses - elements that follow the interfaces and the configuration
  * @wan:         global addresses of the WANs, both families
+ * @routers:     above us, both families, none twice; see @asks_routers
  * @masquerade6: IPv6 sources that are masqueraded towards a WAN; ::/0 for all
  * @snat:        who leaves otherwise
  */
 struct ruleset_addresses {
 	struct address_list wan;
+	struct address_list routers;
 	const struct prefix *masquerade6;
 	size_t n_masquerade6;
 	struct snat_list snat;

@@ -113,6 +113,14 @@ const struct set_spec set_specs[SET_COUNT] = {
 		.data_type = TYPE_IPV6_ADDR, .data_len = 16,
 		.byteorder = ORDER_BIG, .flags = NFT_SET_MAP, .size = 256,
 	},
+	[SET_ROUTER4] = {
+		.name = "router4", .key_type = TYPE_IPV4_ADDR, .key_len = 4,
+		.byteorder = ORDER_BIG, .size = 256,
+	},
+	[SET_ROUTER6] = {
+		.name = "router6", .key_type = TYPE_IPV6_ADDR, .key_len = 16,
+		.byteorder = ORDER_BIG, .size = 256,
+	},
 	[SET_SEQUENCE] = {
 		.name = "sequence", .key_type = PAIR(TYPE_MARK, TYPE_MARK), .key_len = 8,
 		.size = 2,

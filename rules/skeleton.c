@@ -182,6 +182,8 @@ void chain_delete(struct batch *b, const char *name)
 
 bool skeleton_has_set(const struct ruleset_options *options, enum set_id id)
 {
+	if (id == SET_ROUTER4 || id == SET_ROUTER6)
+		return closes_input(options) && options->asks_routers;
 	return id != SET_OPEN || closes_input(options);
 }
 

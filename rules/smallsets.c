@@ -13,13 +13,13 @@ static void want_lans(struct keys *ret, const struct ruleset_options *options)
 		keys_add(ret, options->lan[i], IFNAMSIZ, 0);
 }
 
-static void want_addresses(struct keys *ret, const struct address_list *wan, bool ipv4)
+static void want_addresses(struct keys *ret, const struct address_list *list, bool ipv4)
 {
 	size_t skip = ipv4 ? 12 : 0;
 
-	for (size_t i = 0; i < wan->n; i++)
-		if (address_is_ipv4(&wan->addrs[i]) == ipv4)
-			keys_add(ret, wan->addrs[i].s6_addr + skip, 16 - skip, 0);
+	for (size_t i = 0; i < list->n; i++)
+		if (address_is_ipv4(&list->addrs[i]) == ipv4)
+			keys_add(ret, list->addrs[i].s6_addr + skip, 16 - skip, 0);
 }
 
 static void want_open(struct keys *ret, const struct ruleset_options *options)
@@ -100,7 +100,7 @@ static void want_pairs(struct keys *ret, const struct snat_list *list, bool ipv4
 
 bool set_follows_addresses(enum set_id id)
 {
-	return id >= SET_WAN_ADDR4 && id <= SET_ONE_OUT6;
+	return id >= SET_WAN_ADDR4 && id <= SET_ROUTER6;
 }
 
 bool set_is_small(enum set_id id)
@@ -115,6 +115,8 @@ static int want_of_addresses(struct keys *ret, enum set_id id,
 
 	if (id == SET_WAN_ADDR4 || id == SET_WAN_ADDR6)
 		want_addresses(ret, &a->wan, id == SET_WAN_ADDR4);
+	else if (id == SET_ROUTER4 || id == SET_ROUTER6)
+		want_addresses(ret, &a->routers, id == SET_ROUTER4);
 	else if (id == SET_MASQUERADE6)
 		return want_translated(ret, a);
 	else if (id == SET_UNTRANSLATED4 || id == SET_UNTRANSLATED6)

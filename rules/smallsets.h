@@ -21,7 +21,7 @@ bool set_is_small(enum set_id id);
 bool set_follows_addresses(enum set_id id);
 
 /* set_bit() of all of them */
-#define ADDRESSES_SHAPE (set_bit(SET_ONE_OUT6 + 1) - set_bit(SET_WAN_ADDR4))
+#define ADDRESSES_SHAPE (set_bit(SET_ROUTER6 + 1) - set_bit(SET_WAN_ADDR4))
 
 /** keys_wanted() - what set @id should hold. Return: 0 or -ENOMEM */
 int keys_wanted(struct keys *ret, enum set_id id, const struct contents *c);

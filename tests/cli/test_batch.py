@@ -148,7 +148,7 @@ def an_atomic_list_with_a_wrong_line_is_not_sent():
     with natd() as fake:
         expect(run("-f - --atomic", stdin="add tcp 1 10.0.0.1\nlist\nadd tcp x 10.0.0.1\n"),
                2, "", "natctl: line 2: list cannot be part of an --atomic list; what can: add, "
-               "remove, renew, enable, disable, move, rename, comment.\n"
+               "remove, renew, enable, disable, move, rename, comment, upstream.\n"
                "natctl: line 3: x is no service of tcp that this machine's /etc/services knows. "
                "Give its number, from 1 to 65535.\n"
                "natctl: nothing was changed, because of --atomic.\n")

@@ -35,17 +35,18 @@ def options_may_stand_anywhere():
 @test
 def all_that_can_be_said_of_a_forward_reaches_natd():
     words = ("add tcp,sctp 9000-9003 192.168.1.10:8000 --at 203.0.113.5 --from 198.51.100.0/24 "
-             "--from 10.1.2.3 --lease 1h30m --force --drain --disabled --name a --comment x")
+             "--from 10.1.2.3 --lease 1h30m --force --drain --disabled --name a --comment x "
+             "--upstream yes")
     with natd() as fake:
         expect(run(words), 0,
                re.compile(r'^added 7: sctp 203.0.113.5:9000-9003 "a" -> 192.168.1.10:8000-8003 '
-                          r"from 10.1.2.3/32 and 1 other, for 1h30m, disabled\nadded 8: tcp"), "")
+                          r"from 10.1.2.3/32 and 1 other, for 1h30m, disabled, upstream yes\nadded 8: tcp"), "")
         assert json.loads(fake.requests[0][2]) == {
             "action": "add", "protocol": "tcp,sctp",
             "external": {"address": "203.0.113.5", "port": 9000, "end_port": 9003},
             "internal": {"address": "192.168.1.10", "port": 8000, "end_port": 8003},
             "from": ["10.1.2.3/32", "198.51.100.0/24"], "lease": 5400, "comment": "x",
-            "name": "a", "enabled": False, "force": True, "drain": True,
+            "name": "a", "enabled": False, "upstream": "yes", "force": True, "drain": True,
         }, fake.requests[0]
 
 
@@ -124,6 +125,14 @@ def forwards_are_altered():
                  {"enabled": True}),
                 ("rename web www", 'changed 7: tcp 8080 "www" -> 192.168.1.10:80',
                  {"name": "www"}),
+                ("upstream www yes",
+                 'changed 7: tcp 8080 "www" -> 192.168.1.10:80, upstream yes',
+                 {"upstream": "yes"}),
+                ("upstream tcp 8080 yes",
+                 'already so 7: tcp 8080 "www" -> 192.168.1.10:80, upstream yes',
+                 {"upstream": "yes"}),
+                ("upstream 7 default", 'changed 7: tcp 8080 "www" -> 192.168.1.10:80',
+                 {"upstream": "default"}),
                 ("comment tcp 8080 x", 'changed 7: tcp 8080 "www" -> 192.168.1.10:80',
                  {"comment": "x"})):
             expect(run(words), 0, f"{said}\n", "")

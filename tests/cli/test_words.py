@@ -9,7 +9,8 @@ from harness import DIR, expect, main, natd, run, test
 
 
 ADD = ("Usage: natctl add PROTO PORT ADDRESS[:PORT] [--name NAME] [--from PREFIX]... "
-       "[--lease TIME] [--at ADDR] [--comment TEXT] [--force] [--drain] [--disabled]")
+       "[--lease TIME] [--at ADDR] [--comment TEXT] [--upstream WISH] [--force] [--drain] "
+       "[--disabled]")
 AGAIN = "Write 90s, 15m, 1h, 7d, 1w or 1h30m."
 USAGE = {
     "add tcp 0 192.168.1.10": "an automatic port needs the one inside. Write ADDRESS:PORT.",
@@ -68,6 +69,16 @@ USAGE = {
                                                 "is not. Give both of one family.",
     "add tcp 80 192.168.1.10 --at 203.0.113.7 --at 203.0.113.8":
         "--at is given twice. Leave one out.",
+    "add tcp 80 192.168.1.10 --upstream maybe":
+        "--upstream maybe: give default, yes, no or required.",
+    "add tcp 1000-1064 192.168.1.10 --upstream yes":
+        re.compile("^natctl: add: [^\n]*64 ports[^\n]*\n$"),
+    "upstream web maybe": "upstream maybe: give default, yes, no or required.",
+    "upstream web": "upstream: PORT is missing. Usage: natctl upstream PROTO PORT WISH | ID|NAME "
+                    "WISH",
+    "upstream tcp yes": "upstream tcp: the port is missing. Usage: natctl upstream PROTO PORT WISH",
+    "upstream web game yes": "upstream: yes is one word too many. Give it to one forward after "
+                             "the other.",
     "add tcp 80 192.168.1.300": "192.168.1.300 is no address. Write 192.168.1.10:80, "
                                 "192.168.1.10 or [2001:db8::10]:443.",
     "add tcp 80 [192.168.1.3]:80": "[192.168.1.3]:80 is no address. Write 192.168.1.10:80, "
@@ -144,7 +155,8 @@ USAGE = {
 @test
 def what_is_typed_wrongly_is_named_with_its_cure():
     for words, sentence in USAGE.items():
-        expect(run(words), 2, "", f"natctl: {sentence}\n")
+        said = sentence if isinstance(sentence, re.Pattern) else f"natctl: {sentence}\n"
+        expect(run(words), 2, "", said)
 
 
 @test
@@ -173,7 +185,7 @@ def help_is_there_for_all_and_for_each_verb():
     expect(overview, 0, None, "")
     assert run("--help") == run("-h") == overview
     verbs = re.findall(r"^  ([a-z]+)  ", overview[1], re.M)
-    assert len(verbs) == 18, verbs
+    assert len(verbs) == 19, verbs
     for verb in verbs:
         text = run(f"help {verb}")
         expect(text, 0, re.compile(rf"^natctl {verb} - [^\n]+\n\nUsage: natctl {verb}"), "")

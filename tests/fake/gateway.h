@@ -28,7 +28,7 @@ struct engine {
  * @no_memory: everything that may lack memory does
  * @resync_problem, @reload_problem: what these are answered with, NULL: done
  * @reload_later: gateway_reload() answers from engine_turn()
- * @blocked_by: of every mapping
+ * @blocked_by, @upstream: of every mapping
  * @configured: see gateway_follow()
  */
 struct gateway {
@@ -43,6 +43,7 @@ struct gateway {
 	uint32_t ended;
 	bool pending, drained;
 	const char *blocked_by;
+	struct upstream_view upstream;
 	struct conditions at;
 	gateway_done reload_done;
 	void *reload_userdata;

@@ -29,6 +29,10 @@ static const char *const names[] = {
 	[KILL_ANSWERED] = "answered",
 	[KILL_RELOAD_RULES] = "reload-rules",
 	[KILL_RELOAD_DONE] = "reload-done",
+	[KILL_UPSTREAM_ROWS] = "upstream-rows",
+	[KILL_UPSTREAM_SAVED] = "upstream-saved",
+	[KILL_UPSTREAM_ASKED] = "upstream-asked",
+	[KILL_UPSTREAM_TOLD] = "upstream-told",
 };
 
 #define COUNT (sizeof(names) / sizeof(names[0]))

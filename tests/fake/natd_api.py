@@ -37,9 +37,9 @@ STATUS = {
     "snat": [{"source": "192.168.2.0/24", "to": "203.0.113.7", "one_to_one": False},
              {"source": "192.168.1.9/32", "to": "203.0.113.8", "one_to_one": True}],
     "ending": {"pending": 2, "problem": "the kernel is busy"},
-    "refused": 1234567,
-    "spoofed": 0,
-    "invalid": 3,
+    "upstream": {"enabled": False, "policy": "all", "wans": [], "workers": []},
+    "confined": {"seccomp": True, "landlock": True},
+    "refused": 1234567, "spoofed": 0, "invalid": 3,
     "foreign_chains": ["ip filter FORWARD (hook forward, policy drop)"],
     "repairs": {"count": 2, "last": {"at": "2025-01-31T12:00:00Z", "pid": 4711,
                                      "process": "nft\u001b[31m"}},
@@ -122,9 +122,11 @@ class FakeNatd:
         # connections could not be ended: said with every change
         self.pending = {}
         self.mappings, self.next_id, self.connections, self.requests = [], 7, 0, []
-        self.lock, self.stopping = threading.Lock(), threading.Event()
+        self.status, self.lock, self.stopping = STATUS, threading.Lock(), threading.Event()
         # addresses of the WAN; programs that listen, by protocol and port; live connections
         self.wan, self.listeners, self.flows = ["203.0.113.5"], {}, []
+        # live fields of what is asked of the router above us; None: nobody is asked
+        self.router = None
         # of each request for events: lines, bytes that are sent as they are, and functions
         # that are called; at the end it is waited, after None hung up
         self.streams = []
@@ -175,16 +177,24 @@ class FakeNatd:
              "created": "2025-01-31T12:00:00Z", "changed": "2025-01-31T12:00:00Z",
              "changed_by": "uid:0", "lease": None, "state": "active", "endpoints": [],
              "connections": 3, "connections_total": 1041, "bytes_in": None, "bytes_out": None,
-             "blocked_by": [], "shadowed_by": [], "listeners": []}
+             "blocked_by": [], "shadowed_by": [], "listeners": [], "upstream": self.upstream()}
         self.next_id += 1
         self.mappings.append(m)
         self.settle(m)
         return m
 
+    def upstream(self, wish=None):
+        wish = wish or "default"
+        if wish == "no" or not self.router:
+            return {"wish": wish, "state": "off", "problem": None}
+        return {"wish": wish, "interface": "wan0", "protocol": "pcp", "external": None,
+                "expires": None, "renews": None, "problem": None, **self.router}
+
     def settle(self, m):
         """What a gateway with our addresses makes of it."""
         given, host = m["external"]["address"], m["internal"]["host"]
-        there = host and (given in (None, host) or given in self.wan)
+        there = (host and (given in (None, host) or given in self.wan)
+                 and (m["upstream"]["wish"] != "required" or m["upstream"]["state"] == "mapped"))
         m["state"] = ("disabled" if not m["enabled"] else "active" if there else "waiting")
         m["endpoints"] = [f"{a}:{m['external']['port']}" for a in self.wan
                           if m["state"] == "active" and given in (None, a)]
@@ -229,7 +239,7 @@ class FakeNatd:
             m["internal"]["interface"] = internal.get("interface")
             m.update(comment=change.get("comment"), enabled=change.get("enabled", True),
                      lease=self.lease(change.get("lease")))
-            m["from"] = change.get("from", [])
+            m["from"], m["upstream"] = change.get("from", []), self.upstream(change.get("upstream"))
             self.settle(m)
             mappings.append(m)
             shadows += [x for at, x in self.listeners.items() if at == (protocol, port)]
@@ -265,6 +275,8 @@ class FakeNatd:
         wanted = dict(change["set"])
         if "lease" in wanted:
             wanted["lease"] = self.lease(wanted["lease"])
+        if "upstream" in wanted:
+            wanted["upstream"] = self.upstream(wanted["upstream"])
         found = self.select(change)
         same = True
         for m in found:
@@ -352,7 +364,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         routes = {
             ("GET", "/v1/mappings"): lambda: self.list(urllib.parse.parse_qs(url.query)),
             ("POST", "/v1/mappings"): lambda: self.change(body),
-            ("GET", "/v1/status"): lambda: self.send_json(STATUS),
+            ("GET", "/v1/status"): lambda: self.send_json(self.natd.status),
             ("POST", "/v1/resync"): lambda: self.send_json(
                 {"created": False, "replaced": False, "rewritten": True, "added": 2,
                  "removed": 0, "other": 1}),
@@ -441,7 +453,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     @staticmethod
     def result(verdict, mappings, ended, more):
         return {"verdict": verdict, "ended": ended, **more,
-                "mappings": [{k: v for k, v in m.items() if k not in LIVE} for m in mappings]}
+                "mappings": [{**{k: v for k, v in m.items() if k not in LIVE},
+                              "upstream": {"wish": m["upstream"]["wish"]}} for m in mappings]}
 
     def change(self, body):
         if self.headers["Content-Type"] == "application/x-ndjson":

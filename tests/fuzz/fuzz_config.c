@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/url.h"
 #include "natd/config.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -143,6 +144,27 @@ static void put_outbound(FILE *out, const struct config *c)
 			word_of(c->snat[i].one_to_one));
 }
 
+static void put_upstream(FILE *out, const struct upstream_options *o)
+{
+	static const char *const policies[] = { "all", "chosen", "none" };
+	char stun[ENDPOINT_STRLEN];
+
+	fprintf(out, "upstream {\nenable = %s\npolicy = %s\nprotocols = {",
+		word_of(o->enable), policies[o->policy]);
+	for (uint8_t i = 0; i < o->n_order; i++)
+		fprintf(out, "%s\"%s\"", i ? ", " : "",
+			upstream_speech_name((enum upstream_speech)o->order[i]));
+	fprintf(out, "}\nlifetime = %u\ncheck = %u\nother-port = %s\n", o->lifetime,
+		o->check / 1000, word_of(o->other_port));
+	if (o->url[0]) {
+		fputs("url = ", out);
+		put_text(out, o->url);
+	}
+	if (o->stun.port)
+		fprintf(out, "\nstun = \"%s\"", endpoint_format(&o->stun, stun));
+	fputs("\n}\n", out);
+}
+
 static void put_grant(FILE *out, const struct grant *grant)
 {
 	put_ranges(out, "map", grant->map, grant->n_map);
@@ -190,8 +212,9 @@ static void put_forward(FILE *out, const struct change *change)
 		fprintf(out, "\nat = \"%s\"", address_format(&m->external.addr, at));
 	fputs("\ncomment = ", out);
 	put_text(out, mapping_comment(m));
-	fprintf(out, "\nenabled = %s\nforce = %s\n", word_of(m->enabled),
-		word_of(change->force));
+	fprintf(out, "\nenabled = %s\nforce = %s\nupstream = %s\n", word_of(m->enabled),
+		word_of(change->force),
+		upstream_wish_name((enum upstream_wish)m->upstream));
 	remotes = mapping_remotes(m, &n);
 	put_prefixes(out, "from", remotes, n);
 	fputs("}\n", out);
@@ -214,6 +237,7 @@ static char *written(const struct config *c, size_t *ret_len)
 	put_lan(out, c);
 	put_firewall(out, c);
 	put_outbound(out, c);
+	put_upstream(out, &c->upstream);
 	put_access(out, &c->access);
 	for (size_t i = 0; i < c->n_forwards; i++)
 		put_forward(out, &c->forwards[i].change);
@@ -223,6 +247,20 @@ static char *written(const struct config *c, size_t *ret_len)
 
 /* ------------------------------------------------------------ what was taken */
 
+static void check_upstream(const struct upstream_options *o)
+{
+	struct url url;
+
+	hold(o->n_order >= 1 && o->n_order <= UPSTREAM_SPEECHES);
+	for (uint8_t i = 0; i < o->n_order; i++)
+		for (uint8_t k = 0; k < i; k++)
+			hold(o->order[i] != o->order[k]);
+	hold(o->lifetime >= 120 && o->lifetime <= 86400);
+	hold(o->check >= 1000 && o->check <= 3600000);
+	hold(!o->url[0] || url_host(o->url, &url) == 0);
+	hold(!o->stun.port || !address_unusable(&o->stun.addr));
+}
+
 static void check_taken(const struct config *c, const uint8_t *bytes, size_t len)
 {
 	const struct ruleset_options *o = &c->options;
@@ -230,6 +268,8 @@ static void check_taken(const struct config *c, const uint8_t *bytes, size_t len
 	hold(o->n_wan >= 1 && o->n_wan <= RULESET_WANS_MAX);
 	hold(o->n_lan <= RULESET_LANS_MAX && o->n_open <= RULESET_OPEN_MAX);
 	hold(c->user[0] && c->group[0]);
+	check_upstream(&c->upstream);
+	hold(o->asks_routers == c->upstream.enable);
 	for (size_t i = 0; i < c->n_forwards; i++) {
 		const struct change *change = &c->forwards[i].change;
 		const struct mapping *m = &change->mapping;
@@ -239,6 +279,7 @@ static void check_taken(const struct config *c, const uint8_t *bytes, size_t len
 		hold(!mapping_name_flaw(m->name));
 		hold(m->suffix || !address_unusable(&m->internal.addr));
 		hold(m->internal.port && m->external.port);
+		hold(!mapping_asks_upstream(m) || config_asks_upstream(c));
 		hold(c->forwards[i].line >= 1);
 		hold(c->forwards[i].line <= lines_of(bytes, len));
 	}
@@ -271,6 +312,16 @@ static void hold_same_outbound(const struct config *a, const struct config *b)
 	}
 }
 
+static void hold_same_upstream(const struct upstream_options *a,
+			       const struct upstream_options *b)
+{
+	hold(a->enable == b->enable && a->policy == b->policy);
+	hold(a->n_order == b->n_order && !memcmp(a->order, b->order, a->n_order));
+	hold(a->lifetime == b->lifetime && a->check == b->check);
+	hold(a->other_port == b->other_port && !strcmp(a->url, b->url));
+	hold(endpoint_equal(&a->stun, &b->stun));
+}
+
 static void hold_same_access(const struct access *a, const struct access *b)
 {
 	hold(a->given == b->given && a->look == b->look && a->n == b->n);
@@ -295,6 +346,7 @@ static void hold_same_forward(const struct change *a, const struct change *b)
 
 	hold(a->protocols == b->protocols && a->force == b->force);
 	hold(strcmp(x->name, y->name) == 0 && x->enabled == y->enabled);
+	hold(x->upstream == y->upstream);
 	hold(endpoint_equal(&x->internal, &y->internal) && x->suffix == y->suffix);
 	hold(endpoint_equal(&x->external, &y->external) && x->n_ports == y->n_ports);
 	hold(details_equal(x->details, y->details));
@@ -307,6 +359,7 @@ static void hold_same(const struct config *a, const struct config *b)
 	hold(a->mss_setting == b->mss_setting && a->masquerade6 == b->masquerade6);
 	hold(a->accounting == b->accounting && a->n_forwards == b->n_forwards);
 	hold_same_outbound(a, b);
+	hold_same_upstream(&a->upstream, &b->upstream);
 	hold_same_access(&a->access, &b->access);
 	for (size_t i = 0; i < a->n_forwards; i++)
 		hold_same_forward(&a->forwards[i].change, &b->forwards[i].change);

@@ -225,7 +225,8 @@ static void put_files(void)
 		      "add udp auto 10.0.0.1:7 --at 203.0.113.7 --lease 1h\n"
 		      "renew web --lease 1h\n"
 		      "lookup web\n"
-		      "connections web --kill\n");
+		      "connections web --kill\n"
+		      "upstream web required\n");
 	put_file(101, "add tcp 8080 192.168.1.10:80\n"
 		      "remove 7\n"
 		      "add udp 53 fd00::5 --name dns\n");

@@ -66,7 +66,8 @@ void open_gateway(const char *text)
 
 	write_config(text);
 	cr_assert_eq(config_load(config_path, &config, &flaw), 0, "%s", flaw.text);
-	cr_assert_eq(gateway_open(event, config, dir, &gateway, &why), 0, "%s", why.text);
+	cr_assert_eq(gateway_open(event, config, dir, NULL, &gateway, &why), 0, "%s",
+		     why.text);
 	cr_assert_eq(gateway_start(gateway, on_done, NULL), 0);
 	settle();
 	cr_assert_eq(told.times, 1);
@@ -127,15 +128,21 @@ static void on_answer(void *userdata, const struct answer *answer)
 }
 
 /* As make_list() reads. Return: what became of the first change */
-enum verdict ask(const char *changes)
+enum verdict ask_list(struct change_list *list)
 {
-	struct change_list list = make_list(changes);
 	enum verdict verdict = VERDICT_FAULT;
 
-	cr_assert_eq(engine_submit(gateway_engine(gateway), &list, on_answer, &verdict),
+	cr_assert_eq(engine_submit(gateway_engine(gateway), list, on_answer, &verdict),
 		     0);
 	settle();
 	return verdict;
+}
+
+enum verdict ask(const char *changes)
+{
+	struct change_list list = make_list(changes);
+
+	return ask_list(&list);
 }
 
 const struct mapping *named(const char *name)

@@ -38,6 +38,9 @@ void settle(void);
 /** ask() - what make_list() reads. Return: what became of the first change */
 enum verdict ask(const char *changes);
 
+/** ask_list() - the same of a list, which is empty afterwards */
+enum verdict ask_list(struct change_list *list);
+
 /** named() - the mapping of TCP with that name */
 const struct mapping *named(const char *name);
 /** host_of() - where it leads now; borrowed */

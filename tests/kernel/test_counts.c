@@ -31,7 +31,8 @@ static void open_gateway(const char *text)
 
 	cr_assert_eq(config_load_buffer("natd.conf", text, strlen(text), &config, &flaw),
 		     0, "%s", flaw.text);
-	cr_assert_eq(gateway_open(event, config, dir, &gw, &why), 0, "%s", why.text);
+	cr_assert_eq(gateway_open(event, config, dir, NULL, &gw, &why), 0, "%s",
+		     why.text);
 }
 
 static void set_up(void)

@@ -44,6 +44,79 @@ Test(gateway_world, a_given_address_is_waited_for)
 	cr_expect_str_eq(told_events(), "wan-address");
 }
 
+/* natd's own word that the router above us holds it, or does no longer. */
+static void router_says(const char *changes)
+{
+	struct change_list list = make_list(changes);
+
+	for (size_t i = 0; i < list.n; i++)
+		list.changes[i].config_too = true;
+	cr_assert_eq(ask_list(&list), VERDICT_CHANGED);
+}
+
+#define MUST(name, words)                                                                \
+	"forward " name " { protocol = tcp to = 192.168.1.10 upstream = required " words \
+	" }\n"
+#define ASKS "upstream { enable = yes }\n"
+
+Test(gateway_world, the_router_above_us_is_waited_for)
+{
+	open_gateway(ASKS MUST("must", "port = 80") MUST("off", "port = 81 enabled = no")
+			     MUST("at", "port = 82 at = 203.0.113.9"));
+	told_events();
+	cr_expect_not(kernel_has("tcp . 80 "));
+	router_says("~must: held\n~off: held\n~at: held");
+	cr_expect_str_eq(told_events(), "active must");
+	cr_expect(kernel_has("tcp . 80 "));
+	cr_expect(kernel_has("tcp . 82 "), "it may come any time");
+	netns_run("ip addr add 203.0.113.9/24 dev wan0");
+	settle();
+	cr_expect_str_eq(told_events(), "wan-address, active at");
+	router_says("~must: lost\n~at: lost");
+	cr_expect_str_eq(told_events(), "waiting must, waiting at");
+	cr_expect_not(kernel_has("tcp . 80 "));
+	netns_run("ip addr del 203.0.113.9/24 dev wan0");
+	settle();
+	cr_expect_str_eq(told_events(), "wan-address");
+	/* and over a restart */
+	router_says("~must: held");
+	told_events();
+	close_gateway();
+	open_gateway(ASKS MUST("must", "port = 80"));
+	cr_expect(named("must")->held);
+	cr_expect(kernel_has("tcp . 80 "));
+}
+
+Test(gateway_world, a_router_is_wished_for_where_the_configuration_asks_one)
+{
+	open_gateway("upstream { enable = yes policy = none }\n");
+	cr_expect_eq(ask("+tcp 80 192.168.1.10:80 web upstream=yes"),
+		     VERDICT_NO_UPSTREAM);
+	reload("");
+	cr_expect_eq(ask("+tcp 80 192.168.1.10:80 web upstream=yes"),
+		     VERDICT_NO_UPSTREAM);
+	cr_expect_eq(ask("+tcp 80 192.168.1.10:80 web"), VERDICT_ADDED);
+	reload("upstream { enable = yes policy = chosen }\n");
+	cr_expect_eq(ask("~web: upstream=required"), VERDICT_CHANGED);
+	cr_expect_not(kernel_has("tcp . 80 "));
+}
+
+/* What was asked for before stays, and waits. */
+Test(gateway_world, a_router_can_be_asked_no_more)
+{
+	open_gateway(ASKS);
+	cr_assert_eq(ask("+tcp 80 192.168.1.10:80 web upstream=required"), VERDICT_ADDED);
+	router_says("~web: held");
+	cr_expect(kernel_has("tcp . 80 "));
+	reload("upstream { enable = no }\n");
+	cr_expect_str_eq(told.why.detail, "");
+	cr_expect_eq(named("web")->upstream, UPSTREAM_REQUIRED);
+	router_says("~web: lost");
+	cr_expect_not(kernel_has("tcp . 80 "));
+	cr_expect_eq(ask("~web: upstream=default"), VERDICT_CHANGED);
+	cr_expect(kernel_has("tcp . 80 "));
+}
+
 /* The kernel tells of an IPv6 address a moment after the command that made it. */
 static void await_host(const char *name, const char *host)
 {

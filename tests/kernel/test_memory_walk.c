@@ -103,7 +103,7 @@ static int open_gateway(void)
 
 	config = read_config(&r);
 	cr_assert_eq(r, 0);
-	return gateway_open(event, config, dir, &gateway, &why);
+	return gateway_open(event, config, dir, NULL, &gateway, &why);
 }
 
 static bool starve_start(unsigned int nth)
@@ -116,7 +116,7 @@ static bool starve_start(unsigned int nth)
 	config = read_config(&r);
 	cr_assert_eq(r, 0);
 	alloc_fail_at(nth, false);
-	r = gateway_open(event, config, dir, &gateway, &why);
+	r = gateway_open(event, config, dir, NULL, &gateway, &why);
 	failed = alloc_fail_at(0, false) > 0;
 	if (r < 0) {
 		cr_expect(failed && r == -ENOMEM, "allocation %u: %d, %s", nth, r,

@@ -266,9 +266,10 @@ Test(recover, every_kind_comes_of_the_kernel_alone)
 	sync_every_kind();
 	found = recover(&number);
 	cr_expect_eq(number, 10);
-	cr_expect_eq(table_size(found), table_size(table) - 1, "the disabled one");
+	cr_expect_eq(table_size(found), table_size(table) - 2,
+		     "the disabled one, and the one that waits");
 	table_for_each (table, m) {
-		if (m->enabled)
+		if (mapping_is_live(m))
 			cr_expect_not_null(find_same(found, m), "%s", m->name);
 	}
 	table_free(found);
@@ -295,12 +296,15 @@ Test(recover, every_kind_gets_back_what_its_row_says)
 		cr_expect_str_eq(f->name, m->name);
 		cr_expect_eq(f->suffix, m->suffix, "%s", m->name);
 		cr_expect_eq(f->expires, m->expires, "%s", m->name);
+		cr_expect_eq(f->upstream, m->upstream, "%s", m->name);
+		cr_expect_eq(f->held, m->held, "%s", m->name);
+		cr_expect_eq(f->auto_port, m->auto_port, "%s", m->name);
 		cr_expect(details_equal(f->details, m->details), "%s", m->name);
 	}
 	cr_expect_eq(lost, 2);
 	f = find_same(found, table_find_name(table, "mail", IPPROTO_TCP));
 	cr_expect(f && !f->name[0] && f->id > table_next_id(table) - 1);
-	says("2 of 29 rows could not be read");
+	says("2 of 33 rows could not be read");
 	table_free(found);
 }
 
@@ -318,6 +322,32 @@ Test(recover, what_the_kernel_has_is_switched_on)
 	cr_expect_eq(table_size(found), 2);
 	cr_expect_str_eq(at(found, IPPROTO_UDP, 9)->name, "asleep");
 	cr_expect(at(found, IPPROTO_UDP, 9)->enabled);
+	table_free(found);
+}
+
+/* The row is of when the router above us did not hold it, or of when it did. */
+Test(recover, what_the_kernel_has_is_held_and_what_it_has_not_may_not_be)
+{
+	struct table *found;
+	const struct mapping *m;
+	uint64_t number;
+
+	fixture_load("tcp 80 192.168.1.10:80 a upstream=required held");
+	sequence = 9;
+	fixture_sync();
+	lay_in("tcp 80 192.168.1.10:80 a upstream=required\n"
+	       "tcp 81 192.168.1.10:81 b upstream=required\n"
+	       "tcp 82 192.168.1.10:82 c upstream=required held\n"
+	       "tcp 83 192.168.1.10:83 d upstream=yes",
+	       5, false);
+	found = recover(&number);
+	cr_expect_eq(table_size(found), 2);
+	m = table_find_name(found, "a", IPPROTO_TCP);
+	cr_expect(m && m->held && m->upstream == UPSTREAM_REQUIRED);
+	m = table_find_name(found, "b", IPPROTO_TCP);
+	cr_expect(m && !m->held && m->upstream == UPSTREAM_REQUIRED);
+	says("lost: tcp 82 \"c\"");
+	says("lost: tcp 83 \"d\"");
 	table_free(found);
 }
 

@@ -99,8 +99,8 @@ static void set_up(void)
 	snprintf(path, sizeof(path), "%s/natd.conf", dir);
 	write_config(old_text);
 	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(gateway_open(event, read_config(), dir, &gateway, &why), 0, "%s",
-		     why.text);
+	cr_assert_eq(gateway_open(event, read_config(), dir, NULL, &gateway, &why), 0,
+		     "%s", why.text);
 	cr_assert_eq(gateway_start(gateway, on_done, NULL), 0);
 	settle();
 	cr_assert(told.times == 1 && !told.refused);

@@ -87,12 +87,17 @@ Test(ruleset_listing, the_page_shows_the_owned_table_too)
 Test(ruleset_listing, the_page_shows_what_comes_with_options_and_mappings)
 {
 	struct snat snats[2] = { 0 };
+	struct in6_addr routers[2];
 	char *listing, *page;
 	struct prefix vpn;
 	unsigned n = 1;
 
 	options.protection = PROTECTION_WATCHED;
 	options.input_drop = true;
+	options.asks_routers = true;
+	cr_assert_eq(address_parse("203.0.113.1", &routers[0]), 0);
+	cr_assert_eq(address_parse("fe80::1", &routers[1]), 0);
+	addresses.routers = (struct address_list){ routers, 2 };
 	options.open[options.n_open++] = (struct open_port){ IPPROTO_TCP, 22 };
 	options.mss_mode = MSS_ROUTE;
 	fixture_load("tcp 8443 192.168.1.10:443 from=198.51.100.0/24\n"
@@ -115,7 +120,7 @@ Test(ruleset_listing, the_page_shows_what_comes_with_options_and_mappings)
 			cr_assert(strstr(listing, part), "only on the page: %s", part);
 		free(page);
 	}
-	cr_assert_eq(n, 5, "four blocks beside the first");
+	cr_assert_eq(n, 6, "five blocks beside the first");
 	free(listing);
 }
 
@@ -128,7 +133,7 @@ Test(ruleset_listing, nft_loads_its_own_listing_but_for_the_timers_of_icmp)
 	char *before, *after;
 
 	options.protection = PROTECTION_WATCHED;
-	options.input_drop = true;
+	options.input_drop = options.asks_routers = true;
 	options.mss_mode = MSS_FIXED;
 	options.mss = 1400;
 	strcpy(options.wan[options.n_wan++], "wan1");

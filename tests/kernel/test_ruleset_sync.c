@@ -107,7 +107,7 @@ TEST_IN_BOTH(ruleset_sync, a_second_sync_sends_nothing)
 
 static void options_of_every_kind(void)
 {
-	options.input_drop = true;
+	options.input_drop = options.asks_routers = true;
 	options.open[options.n_open++] = (struct open_port){ IPPROTO_TCP, 22 };
 	options.mss_mode = MSS_ROUTE;
 	strcpy(options.wan[options.n_wan++], "wan1");

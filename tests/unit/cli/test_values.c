@@ -249,6 +249,32 @@ Test(values, hosts_can_be_sent_to)
 	cr_expect_eq(value_external("203.0.113.7", &addr, &why), 0);
 }
 
+Test(values, wishes_have_four_words)
+{
+	static const struct {
+		const char *text;
+		enum upstream_wish wish;
+	} right[] = {
+		{ "default", UPSTREAM_DEFAULT },
+		{ "yes", UPSTREAM_YES },
+		{ "no", UPSTREAM_NO },
+		{ "required", UPSTREAM_REQUIRED },
+	};
+	static const char *const wrong[] = { "", "Yes", "yes ", "require", "always" };
+	uint8_t wish = UINT8_MAX;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		cr_expect_eq(value_wish("--upstream", wrong[i], &wish, &why), -EINVAL);
+	expect_said("--upstream always: give default, yes, no or required.");
+	cr_expect_eq(value_wish("upstream", "", &wish, &why), -EINVAL);
+	expect_said("upstream \"\": give default, yes, no or required.");
+	cr_expect_eq(wish, UINT8_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
+		cr_expect_eq(value_wish("--upstream", right[i].text, &wish, &why), 0);
+		cr_expect_eq(wish, right[i].wish, "%s", right[i].text);
+	}
+}
+
 Test(values, protocols_names_ids_and_seconds)
 {
 	unsigned int seconds;

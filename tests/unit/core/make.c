@@ -12,6 +12,7 @@ const struct conditions ordinary = {
 	.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP | PROTOCOL_BIT_SCTP |
 		     PROTOCOL_BIT_UDPLITE,
 	.listeners_known = true,
+	.upstream = true,
 };
 
 /** struct extras - what goes into details */
@@ -38,6 +39,14 @@ static void read_remotes(struct extras *extras, char *list)
 			     prefix);
 }
 
+static uint8_t wish_of(const char *text)
+{
+	enum upstream_wish wish;
+
+	cr_assert_eq(upstream_wish_parse(text, &wish), 0, "%s", text);
+	return (uint8_t)wish;
+}
+
 static void read_option(struct mapping *m, struct extras *extras, char *word)
 {
 	char *value;
@@ -52,6 +61,10 @@ static void read_option(struct mapping *m, struct extras *extras, char *word)
 		extras->comment = value;
 	else if ((value = value_of(word, "lease")))
 		m->lifetime = (uint32_t)strtoul(value, NULL, 10);
+	else if ((value = value_of(word, "upstream")))
+		m->upstream = wish_of(value);
+	else if (strcmp(word, "held") == 0)
+		m->held = true;
 	else if (strcmp(word, "off") == 0)
 		m->enabled = false;
 	else
@@ -157,6 +170,12 @@ struct change make_update(const char *text)
 			extras.lan = value;
 		} else if ((value = value_of(word, "n"))) {
 			patch->n_ports = (uint16_t)strtoul(value, NULL, 10);
+		} else if ((value = value_of(word, "upstream"))) {
+			patch->set |= PATCH_UPSTREAM;
+			patch->upstream = wish_of(value);
+		} else if (strcmp(word, "held") == 0 || strcmp(word, "lost") == 0) {
+			patch->set |= PATCH_HELD;
+			patch->held = *word == 'h';
 		} else {
 			patch->set |= PATCH_ENABLED;
 			patch->enabled = strcmp(word, "on") == 0;

@@ -26,6 +26,11 @@ struct details *model_details(const char *lan, const char *comment,
 	return all[i];
 }
 
+static bool is_of_the_router(const struct change *change)
+{
+	return change->kind == CHANGE_UPDATE && change->patch.set == PATCH_HELD;
+}
+
 void model_result(struct model_asking *a, enum verdict verdict, uint64_t id)
 {
 	const bool effect = verdict == VERDICT_ADDED || verdict == VERDICT_REMOVED ||
@@ -44,6 +49,7 @@ void model_result(struct model_asking *a, enum verdict verdict, uint64_t id)
 			.id = id,
 			.expired = verdict == VERDICT_REMOVED && a->change->expired,
 			.drain = a->change->drain,
+			.held = is_of_the_router(a->change),
 		};
 }
 
@@ -167,6 +173,12 @@ static bool model_patch(struct model_asking *a, struct mapping *m)
 		m->enabled = patch->enabled;
 	if (patch->set & PATCH_LIFETIME)
 		model_renew(a, m, patch->lifetime);
+	if (patch->set & PATCH_UPSTREAM)
+		m->upstream = patch->upstream;
+	if (patch->set & PATCH_HELD)
+		m->held = patch->held;
+	if (m->upstream != UPSTREAM_REQUIRED)
+		m->held = false;
 	if (patch->set & PATCH_COMMENT)
 		m->details = model_details(m->details ? m->details->lan : "",
 					   patch->details ? patch->details->comment : "",
@@ -185,6 +197,7 @@ static bool is_unaltered(const struct mapping *a, const struct mapping *b)
 	return strcmp(a->name, b->name) == 0 && a->enabled == b->enabled &&
 	       a->expires == b->expires && a->lifetime == b->lifetime &&
 	       a->suffix == b->suffix && a->details == b->details &&
+	       a->upstream == b->upstream && a->held == b->held &&
 	       endpoint_equal(&a->internal, &b->internal);
 }
 
@@ -202,6 +215,8 @@ static bool model_update(struct model_asking *a, uint64_t id)
 	}
 	if (mapping_flaw(&m))
 		return model_refuse(a, VERDICT_BAD_REQUEST, 0);
+	if (m.upstream != before->upstream && model_lacks_upstream(a->at, &m))
+		return model_refuse(a, VERDICT_NO_UPSTREAM, 0);
 	other = model_conflict(a->model, &m, before);
 	if (other)
 		return model_refuse(a, VERDICT_CONFLICT, other->id);
@@ -217,7 +232,8 @@ static bool model_update(struct model_asking *a, uint64_t id)
 	if (mapping_is_pinhole(before) && !mapping_is_pinhole(&m) &&
 	    model_listened(a->at, &m))
 		return model_refuse(a, VERDICT_PORT_IN_USE, 0);
-	model_sign(a, &m);
+	if (!is_of_the_router(a->change))
+		model_sign(a, &m);
 	*before = m;
 	model_result(a, VERDICT_CHANGED, id);
 	return true;

@@ -44,6 +44,7 @@ struct model_effect {
 	uint64_t id;
 	bool expired;
 	bool drain;
+	bool held;
 };
 
 /** struct model_answer - @missing: with VERDICT_NOT_PERMITTED */
@@ -88,6 +89,7 @@ struct mapping model_at_port(const struct model_asking *a, uint8_t protocol,
 struct mapping *model_conflict(const struct model *model, const struct mapping *m,
 			       const struct mapping *except);
 bool model_is_already(const struct mapping *holder, const struct mapping *m);
+bool model_lacks_upstream(const struct conditions *at, const struct mapping *m);
 size_t model_listened(const struct conditions *at, const struct mapping *m);
 bool model_may(const struct model_asking *a, const struct mapping *m,
 	       const struct mapping *before, bool force, enum right *ret);

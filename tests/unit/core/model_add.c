@@ -135,6 +135,12 @@ bool model_is_already(const struct mapping *holder, const struct mapping *m)
 
 /* ----------------------------------------------------------------- adding */
 
+bool model_lacks_upstream(const struct conditions *at, const struct mapping *m)
+{
+	return (m->upstream == UPSTREAM_YES || m->upstream == UPSTREAM_REQUIRED) &&
+	       !at->upstream && m->origin != ORIGIN_CONFIG;
+}
+
 size_t model_listened(const struct conditions *at, const struct mapping *m)
 {
 	size_t n = 0;
@@ -226,6 +232,7 @@ static void keep(struct model_asking *a, struct mapping *m)
 		m->owner_uid = a->list->rights->uid;
 	model_sign(a, m);
 	m->changed = m->created;
+	m->auto_port = !a->change->mapping.external.port;
 	a->model->mappings[a->model->n++] = *m;
 }
 
@@ -287,6 +294,8 @@ bool model_add_each(struct model_asking *a)
 		if (!(a->at->protocols & 1u << i))
 			return model_refuse(a, VERDICT_NO_PROTOCOL, 0);
 	}
+	if (model_lacks_upstream(a->at, wanted))
+		return model_refuse(a, VERDICT_NO_UPSTREAM, 0);
 	if (wanted->suffix && !lan_prefix_find(&a->at->lans, mapping_lan(wanted)))
 		return model_refuse(a, VERDICT_BAD_REQUEST, 0);
 	if (!port)

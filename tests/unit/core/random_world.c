@@ -164,6 +164,7 @@ const struct conditions *world_conditions(void)
 	conditions.reserved = (struct port_list){ reserved, below(3) };
 	conditions.wan = (struct address_list){ world_dialled, WORLD_WANS };
 	conditions.lans = lan_list;
+	conditions.upstream = below(4);
 	conditions.random = below(UINT32_MAX);
 	random_listeners();
 	return &conditions;
@@ -243,6 +244,7 @@ static struct change random_add(void)
 	m->enabled = below(4);
 	m->created = below(2) * below(1000);
 	m->lifetime = below(3) ? 0 : 10 + below(60);
+	m->upstream = (uint8_t)(below(3) ? UPSTREAM_DEFAULT : below(4));
 	return change;
 }
 
@@ -278,8 +280,10 @@ static struct change random_update(const struct model *model)
 
 	change.drain = below(2);
 	random_selector(model, &change.selector);
-	patch->set = below(3) ? 1u << below(5) : below(32);
+	patch->set = below(3) ? 1u << below(7) : below(128);
 	patch->enabled = below(2);
+	patch->held = below(2);
+	patch->upstream = (uint8_t)below(4);
 	patch->lifetime = below(2) * (10 + below(60));
 	strcpy(patch->name, one_of(names));
 	patch->suffix = below(3) == 0;

@@ -139,6 +139,7 @@ static struct mapping make_full(const char *text)
 	"\"origin\":\"admin\",\"owner\":\"uid:0\",\"enabled\":true,\"comment\":null,"    \
 	"\"created\":\"2025-01-31T12:00:00Z\",\"changed\":\"2025-01-31T12:01:00Z\","     \
 	"\"changed_by\":\"uid:1000\",\"lease\":null"
+#define NO_WISH ",\"upstream\":{\"wish\":\"default\"}"
 
 Test(api_encode, a_mapping_is_written_as_documented)
 {
@@ -160,22 +161,24 @@ Test(api_encode, a_mapping_is_written_as_documented)
 
 	endpoint_parse("203.0.113.5:9000", &state.endpoints[0]);
 	endpoint_parse("203.0.113.6:9000", &state.endpoints[1]);
-	expect_dumps(api_encode_mapping(&m, &state),
-		     "{\"id\":7,\"name\":\"web\",\"protocol\":\"tcp\","
-		     "\"external\":{\"address\":null,\"port\":9000,\"end_port\":9003},"
-		     "\"internal\":{\"address\":\"192.168.1.10\",\"port\":8000,"
-		     "\"end_port\":8003,\"interface\":null,\"host\":\"192.168.1.10\"},"
-		     "\"from\":[\"10.0.0.0/8\",\"198.51.100.0/24\"],"
-		     "\"origin\":\"admin\",\"owner\":\"uid:0\",\"enabled\":true,"
-		     "\"comment\":\"mine\",\"created\":\"2025-01-31T12:00:00Z\","
-		     "\"changed\":\"2025-01-31T12:01:00Z\",\"changed_by\":\"uid:1000\","
-		     "\"lease\":{\"lifetime\":3600,\"remaining\":3541,"
-		     "\"expires\":\"2025-01-31T13:00:00Z\"},"
-		     "\"state\":\"active\","
-		     "\"endpoints\":[\"203.0.113.5:9000\",\"203.0.113.6:9000\"],"
-		     "\"connections\":3,\"connections_total\":41,"
-		     "\"bytes_in\":1200,\"bytes_out\":0,\"blocked_by\":[],"
-		     "\"shadowed_by\":[3,9],\"listeners\":[]}");
+	expect_dumps(
+		api_encode_mapping(&m, &state),
+		"{\"id\":7,\"name\":\"web\",\"protocol\":\"tcp\","
+		"\"external\":{\"address\":null,\"port\":9000,\"end_port\":9003},"
+		"\"internal\":{\"address\":\"192.168.1.10\",\"port\":8000,"
+		"\"end_port\":8003,\"interface\":null,\"host\":\"192.168.1.10\"},"
+		"\"from\":[\"10.0.0.0/8\",\"198.51.100.0/24\"],"
+		"\"origin\":\"admin\",\"owner\":\"uid:0\",\"enabled\":true,"
+		"\"comment\":\"mine\",\"created\":\"2025-01-31T12:00:00Z\","
+		"\"changed\":\"2025-01-31T12:01:00Z\",\"changed_by\":\"uid:1000\","
+		"\"lease\":{\"lifetime\":3600,\"remaining\":3541,"
+		"\"expires\":\"2025-01-31T13:00:00Z\"},"
+		"\"state\":\"active\","
+		"\"endpoints\":[\"203.0.113.5:9000\",\"203.0.113.6:9000\"],"
+		"\"upstream\":{\"wish\":\"default\",\"state\":\"off\",\"problem\":null},"
+		"\"connections\":3,\"connections_total\":41,"
+		"\"bytes_in\":1200,\"bytes_out\":0,\"blocked_by\":[],"
+		"\"shadowed_by\":[3,9],\"listeners\":[]}");
 	details_unref(m.details);
 }
 
@@ -184,18 +187,20 @@ Test(api_encode, a_host_suffix_has_its_lan_and_no_host_while_there_is_no_prefix)
 	const struct in6_addr prefix = { { { 0x20, 0x01, 0x0d, 0xb8 } } };
 	struct mapping m = make_full("tcp 443 [::10]:443 lan=lan0");
 
-	expect_dumps(api_encode_mapping(&m, NULL),
-		     "{\"id\":7,\"name\":null,\"protocol\":\"tcp\","
-		     "\"external\":{\"address\":null,\"port\":443,\"end_port\":443},"
-		     "\"internal\":{\"address\":\"::10\",\"port\":443,\"end_port\":443,"
-		     "\"interface\":\"lan0\",\"host\":null},\"from\":[]," AFTER_FROM "}");
+	expect_dumps(
+		api_encode_mapping(&m, NULL),
+		"{\"id\":7,\"name\":null,\"protocol\":\"tcp\","
+		"\"external\":{\"address\":null,\"port\":443,\"end_port\":443},"
+		"\"internal\":{\"address\":\"::10\",\"port\":443,\"end_port\":443,"
+		"\"interface\":\"lan0\",\"host\":null},\"from\":[]," AFTER_FROM NO_WISH
+		"}");
 	mapping_settle_host(&m, &prefix);
 	expect_dumps(
 		api_encode_mapping(&m, NULL),
 		"{\"id\":7,\"name\":null,\"protocol\":\"tcp\","
 		"\"external\":{\"address\":\"2001:db8::10\",\"port\":443,\"end_port\":443},"
 		"\"internal\":{\"address\":\"::10\",\"port\":443,\"end_port\":443,"
-		"\"interface\":\"lan0\",\"host\":\"2001:db8::10\"},\"from\":[]," AFTER_FROM
+		"\"interface\":\"lan0\",\"host\":\"2001:db8::10\"},\"from\":[]," AFTER_FROM NO_WISH
 		"}");
 	details_unref(m.details);
 }
@@ -227,10 +232,83 @@ Test(api_encode, what_is_not_known_is_null)
 		"\"comment\":null,\"created\":\"2025-01-31T12:00:00Z\","
 		"\"changed\":\"2025-01-31T12:01:00Z\",\"changed_by\":\"config\","
 		"\"lease\":null,\"state\":\"waiting\",\"endpoints\":[],"
+		"\"upstream\":{\"wish\":\"default\",\"state\":\"off\",\"problem\":null},"
 		"\"connections\":null,\"connections_total\":null,"
 		"\"bytes_in\":null,\"bytes_out\":null,\"blocked_by\":["
 		"\"ip filter FORWARD (hook forward, policy drop)\","
 		"\"ip x\\\\x1b\\\\xff\\\"\\\\\"],\"shadowed_by\":[],\"listeners\":null}");
+}
+
+static void expect_upstream(const struct mapping *m, const struct upstream_view *view,
+			    const char *text)
+{
+	const struct mapping_state state = {
+		.upstream = view ? *view : (struct upstream_view){ 0 }
+	};
+	json_t *json = api_encode_mapping(m, view ? &state : NULL);
+
+	expect_dumps(json_incref(json_object_get(json, "upstream")), text);
+	json_decref(json);
+}
+
+Test(api_encode, what_becomes_of_a_mapping_upstream_is_written_as_documented)
+{
+	struct mapping m = make_full("tcp 8080 192.168.1.10:80 upstream=required");
+	struct upstream_view view = {
+		.state = UPSTREAM_STATE_MAPPED,
+		.wan = "wan0",
+		.speech = UPSTREAM_NATPMP,
+		.expires = 1738332000,
+		.renews = 1738328400,
+	};
+
+	expect_upstream(&m, NULL, "{\"wish\":\"required\"}");
+	endpoint_parse("51.15.0.9:9000", &view.external);
+	expect_upstream(&m, &view,
+			"{\"wish\":\"required\",\"state\":\"mapped\","
+			"\"interface\":\"wan0\",\"protocol\":\"nat-pmp\","
+			"\"external\":\"51.15.0.9:9000\","
+			"\"expires\":\"2025-01-31T14:00:00Z\","
+			"\"renews\":\"2025-01-31T13:00:00Z\",\"problem\":null}");
+	/* mapped, and nobody knows at which address */
+	view.external.addr = address_any4;
+	view.expires = view.renews = 0;
+	expect_upstream(&m, &view,
+			"{\"wish\":\"required\",\"state\":\"mapped\","
+			"\"interface\":\"wan0\",\"protocol\":\"nat-pmp\","
+			"\"external\":null,\"expires\":null,\"renews\":null,"
+			"\"problem\":null}");
+}
+
+Test(api_encode, what_is_not_mapped_upstream_says_why)
+{
+	struct mapping m = make_full("tcp 8080 192.168.1.10:80 upstream=yes");
+	struct upstream_view view = {
+		.state = UPSTREAM_STATE_REFUSED,
+		.wan = "wan0",
+		.speech = UPSTREAM_IGD,
+		.external.port = 8080,
+		.why = "says \"no\"\x1b[2J",
+	};
+
+	expect_upstream(&m, &view,
+			"{\"wish\":\"yes\",\"state\":\"refused\","
+			"\"interface\":\"wan0\",\"protocol\":\"upnp\","
+			"\"external\":null,\"expires\":null,\"renews\":null,"
+			"\"problem\":\"says \\\"no\\\"\\\\x1b[2J\"}");
+	view.state = UPSTREAM_STATE_NO_ROUTER;
+	view.wan[0] = view.why[0] = '\0';
+	expect_upstream(&m, &view,
+			"{\"wish\":\"yes\",\"state\":\"no-router\","
+			"\"interface\":null,\"protocol\":null,"
+			"\"external\":null,\"expires\":null,\"renews\":null,"
+			"\"problem\":null}");
+	view.state = UPSTREAM_STATE_OFF;
+	strcpy(view.why, "more than 64 ports");
+	m.upstream = UPSTREAM_NO;
+	expect_upstream(&m, &view,
+			"{\"wish\":\"no\",\"state\":\"off\","
+			"\"problem\":\"more than 64 ports\"}");
 }
 
 Test(api_encode, a_lease_without_the_live_fields_has_its_lifetime)
@@ -297,6 +375,13 @@ static void fill_state(struct mapping_state *state)
 		.bytes_in = INT64_MAX,
 		.remaining = UINT32_MAX,
 		.expires = UINT64_MAX,
+		.upstream = {
+			.state = UPSTREAM_STATE_MAPPED,
+			.wan = "abc\"efghijklmno",
+			.speech = UPSTREAM_PCP,
+			.expires = UINT64_MAX,
+			.why = "\"\\\n\xff",
+		},
 		.blocked_by = blocked_by,
 		.n_blocked_by = ARRAY_SIZE(blocked_by),
 		.n_endpoints = STATE_ENDPOINTS_MAX,
@@ -304,6 +389,7 @@ static void fill_state(struct mapping_state *state)
 		.n_listeners = REFUSAL_LISTENERS_MAX,
 		.listeners_known = true,
 	};
+	endpoint_parse("[2001:db8::1]:65535", &state->upstream.external);
 	for (size_t i = 0; i < STATE_ENDPOINTS_MAX; i++)
 		endpoint_parse(i % 2 ? "[2001:db8::1]:65535" : "203.0.113.5:1",
 			       &state->endpoints[i]);

@@ -46,6 +46,7 @@ static void expect_same(const struct mapping *a, const struct mapping *b)
 	cr_expect_eq(a->protocol, b->protocol);
 	cr_expect_eq(a->origin, b->origin);
 	cr_expect_eq(a->enabled, b->enabled);
+	cr_expect_eq(a->upstream, b->upstream);
 	cr_expect_str_eq(a->name, b->name);
 	cr_expect(details_equal(a->details, b->details));
 }
@@ -58,7 +59,7 @@ static const char *const texts[] = {
 	"sctp 9000-9003 192.168.1.10:8000 lease=3600",
 	"udplite 1-65535 192.168.1.10:1 comment=mine",
 	"tcp 25 192.168.1.10:25 at=203.0.113.7 from=10.0.0.0/8,198.51.100.7/32",
-	"tcp 443 [::10]:443",
+	"tcp 443 [::10]:443 upstream=no",
 	"tcp 8443 [::10]:443 lan=lan0 from=2001:db8::/32",
 };
 
@@ -108,6 +109,91 @@ Test(api_answer, a_host_suffix_with_a_host_reads_back)
 		details_unref(again.details);
 		details_unref(m.details);
 		json_decref(json);
+	}
+}
+
+static json_t *encode_upstream(const struct mapping *m, const struct upstream_view *view)
+{
+	const struct mapping_state state = { .upstream = *view };
+
+	return api_encode_mapping(m, &state);
+}
+
+Test(api_answer, what_becomes_of_a_mapping_upstream_reads_back)
+{
+	struct mapping m = make_full("tcp 80 192.168.1.10:80 upstream=required", 1),
+		       again;
+	struct mapping_state read;
+	struct upstream_view view = {
+		.wan = "wan0",
+		.expires = 1738332000,
+		.renews = 1738328400,
+		.why = "port 80 is taken by another client of the router (718)",
+	};
+
+	cr_assert_eq(endpoint_parse("[2001:db8::5]:81", &view.external), 0);
+	for (int i = 1; i < UPSTREAM_STATES * UPSTREAM_SPEECHES; i++) {
+		json_t *json;
+
+		view.state = (enum upstream_state)(i % UPSTREAM_STATES);
+		view.speech = (enum upstream_speech)(i / UPSTREAM_STATES);
+		json = encode_upstream(&m, &view);
+		cr_assert_eq(api_decode_mapping(json, &again, &read), 0);
+		json_decref(json);
+		cr_expect_eq(again.upstream, UPSTREAM_REQUIRED);
+		cr_expect_eq(read.upstream.state, view.state);
+		cr_expect_str_eq(read.upstream.why, view.why);
+		cr_expect_eq(endpoint_equal(&read.upstream.external, &view.external),
+			     view.state == UPSTREAM_STATE_MAPPED);
+		if (view.state == UPSTREAM_STATE_OFF)
+			continue;
+		cr_expect_str_eq(read.upstream.wan, "wan0");
+		cr_expect(read.upstream.speech == view.speech ||
+			  view.state == UPSTREAM_STATE_NO_ROUTER);
+		cr_expect_eq(read.upstream.expires, view.expires);
+		cr_expect_eq(read.upstream.renews, view.renews);
+	}
+}
+
+/* What an older natd does not say, and a newer one may. */
+Test(api_answer, words_upstream_that_are_not_known_are_passed_over)
+{
+	static const struct {
+		const char *upstream;
+		int r;
+	} cases[] = {
+		{ NULL, 0 },
+		{ "null", -EINVAL },
+		{ "[]", -EINVAL },
+		{ "{}", 0 },
+		{ "{\"wish\":\"perhaps\",\"state\":\"musing\"}", 0 },
+		{ "{\"wish\":1,\"state\":2,\"protocol\":3,\"problem\":4}", 0 },
+		{ "{\"external\":\"home\"}", -EINVAL },
+		{ "{\"external\":\"1.2.3.4\"}", -EINVAL },
+		{ "{\"expires\":\"soon\"}", -EINVAL },
+		{ "{\"renews\":7}", -EINVAL },
+		{ "{\"interface\":\"a-name-that-is-too-long\"}", 0 },
+	};
+	struct mapping m = make_full("tcp 80 192.168.1.10:80", 1);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *json = api_encode_mapping(&m, NULL);
+		struct mapping_state read = { .upstream.state = UPSTREAM_STATE_MAPPED };
+		struct mapping again;
+
+		json_object_del(json, "upstream");
+		if (cases[i].upstream)
+			json_object_set_new(
+				json, "upstream",
+				json_loads(cases[i].upstream, JSON_DECODE_ANY, NULL));
+		cr_expect_eq(api_decode_mapping(json, &again, &read), cases[i].r, "%s",
+			     cases[i].upstream);
+		json_decref(json);
+		if (cases[i].r < 0)
+			continue;
+		cr_expect_eq(read.upstream.state, UPSTREAM_STATE_OFF);
+		cr_expect_eq(again.upstream, UPSTREAM_DEFAULT);
+		cr_expect_lt(strlen(read.upstream.wan), IFNAMSIZ);
 	}
 }
 

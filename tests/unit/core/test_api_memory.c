@@ -99,6 +99,7 @@ static const struct mapping_state state = {
 	.bytes_in = 3,
 	.bytes_out = 4,
 	.remaining = 5,
+	.upstream = { .state = UPSTREAM_STATE_REFUSED, .wan = "wan0", .why = "no" },
 	.n_endpoints = 1,
 	.n_shadowed_by = 1,
 	.blocked_by = blocked_by,

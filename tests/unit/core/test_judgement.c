@@ -300,3 +300,33 @@ Test(judgement, a_protocol_that_the_kernel_does_not_translate_is_refused)
 	for (size_t i = 0; i < ARRAY_SIZE(stories); i++)
 		expect_story(&stories[i], &at, NULL);
 }
+
+#define NO_ROUTER "0:no-upstream:-1"
+
+/* What the file wishes is judged when it is read: with another file it may wait. */
+Test(judgement, a_router_that_is_not_to_be_asked_is_wished_for_in_vain)
+{
+	struct conditions at = ordinary;
+	static const struct story stories[] = {
+		{ "", "+tcp 80 192.168.1.10:80 upstream=no", "0:added:1", "+1" },
+		{ "", "+tcp 80 192.168.1.10:80 upstream=default", "0:added:1", "+1" },
+		{ "", "+tcp 80 192.168.1.10:80 upstream=yes", NO_ROUTER, "" },
+		{ "", "+tcp,udp auto 192.168.1.10:80 upstream=required", NO_ROUTER, "" },
+		{ "", "ctcp 80 192.168.1.10:80 upstream=required", "0:added:1", "+1" },
+		{ "tcp 80 192.168.1.10:80", "~#1: upstream=yes", NO_ROUTER, "" },
+		{ "tcp 80 192.168.1.10:80", "~#1: upstream=no", "0:changed:1", "~1" },
+		/* what was asked for before goes on, and waits */
+		{ "tcp 80 192.168.1.10:80 upstream=required", "~#1: upstream=yes",
+		  NO_ROUTER, "" },
+		{ "tcp 80 192.168.1.10:80 upstream=yes", "~#1: upstream=yes name=web",
+		  "0:changed:1", "~1" },
+		{ "tcp 80 192.168.1.10:80 upstream=required held", "~#1: lost",
+		  "0:changed:1", "~1" },
+		{ "tcp 80 192.168.1.10:80 upstream=yes", "~#1: upstream=default",
+		  "0:changed:1", "~1" },
+	};
+
+	at.upstream = false;
+	for (size_t i = 0; i < ARRAY_SIZE(stories); i++)
+		expect_story(&stories[i], &at, NULL);
+}

@@ -223,6 +223,45 @@ Test(mapping, is_live_when_enabled_with_a_host)
 	cr_expect(mapping_is_live(&m));
 }
 
+Test(mapping, is_live_only_while_it_is_held_where_it_must_be)
+{
+	struct mapping m = said("tcp 8080 -> 192.168.1.10:80");
+
+	for (int wish = UPSTREAM_DEFAULT; wish <= UPSTREAM_REQUIRED; wish++) {
+		m.upstream = (uint8_t)wish;
+		cr_expect_eq(mapping_is_live(&m), wish != UPSTREAM_REQUIRED);
+		cr_expect_eq(mapping_asks_upstream(&m),
+			     wish == UPSTREAM_YES || wish == UPSTREAM_REQUIRED);
+	}
+	m.held = true;
+	cr_expect(mapping_is_live(&m));
+	m.enabled = false;
+	cr_expect_not(mapping_is_live(&m));
+}
+
+Test(mapping, a_wish_has_a_word)
+{
+	static const char *const words[] = { "default", "yes", "no", "required" };
+	enum upstream_wish wish = UPSTREAM_NO;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		cr_expect_str_eq(upstream_wish_name((enum upstream_wish)i), words[i]);
+		cr_expect_eq(upstream_wish_parse(words[i], &wish), 0);
+		cr_expect_eq((size_t)wish, i);
+	}
+	wish = UPSTREAM_NO;
+	cr_expect_eq(upstream_wish_parse("", &wish), -EINVAL);
+	cr_expect_eq(upstream_wish_parse("YES", &wish), -EINVAL);
+	cr_expect_eq(upstream_wish_parse("require", &wish), -EINVAL);
+	cr_expect_eq(wish, UPSTREAM_NO);
+}
+
+/* Most have nothing to do with routers above us, and pay nothing for them. */
+Test(mapping, is_no_larger_than_it_has_to_be)
+{
+	cr_expect_leq(sizeof(struct mapping), 184);
+}
+
 Test(mapping, the_last_port_is_the_external_one)
 {
 	struct mapping m = said("tcp 65000-65535 -> 192.168.1.10:80");

@@ -200,8 +200,28 @@ Test(mapping, fields_that_do_not_fit_each_other_are_a_flaw)
 	EXPECT_FLAW_AFTER(m.origin = 9, "The origin is not known.");
 	EXPECT_FLAW_AFTER(m.details = said("tcp 22 -> [::10%lan0]:22").details,
 			  "Only a host suffix (::10) has a LAN named with it.");
+	EXPECT_FLAW_AFTER(m.upstream = UPSTREAM_REQUIRED + 1,
+			  "What is wished of the router above us is not known.");
+	EXPECT_FLAW_AFTER(m.held = true, "Only what the router above us must hold waits");
 	m = good;
 	m.lifetime = MAPPING_LIFETIME_MAX;
+	cr_expect_null(mapping_flaw(&m));
+}
+
+Test(mapping, a_router_above_us_is_asked_for_few_ports)
+{
+	struct mapping m = said("tcp 9000-9064 -> 192.168.1.10:9000");
+
+	for (int wish = UPSTREAM_DEFAULT; wish <= UPSTREAM_REQUIRED; wish++) {
+		m.upstream = (uint8_t)wish;
+		if (wish == UPSTREAM_YES || wish == UPSTREAM_REQUIRED)
+			expect_flaw(&m, "The router above us is asked for at most 64 ");
+		else
+			cr_expect_null(mapping_flaw(&m));
+	}
+	m.n_ports = 64;
+	cr_expect_null(mapping_flaw(&m));
+	m.held = true;
 	cr_expect_null(mapping_flaw(&m));
 }
 

@@ -43,6 +43,8 @@ static void expect_same_mapping(const struct mapping *is, const struct mapping *
 	check(is->created == want->created && is->changed == want->changed);
 	check(is->expires == want->expires && is->lifetime == want->lifetime);
 	check(is->owner_uid == want->owner_uid && is->changed_by == want->changed_by);
+	check(is->upstream == want->upstream && is->held == want->held);
+	check(is->auto_port == want->auto_port);
 	check(details_equal(is->details, want->details));
 }
 
@@ -328,6 +330,7 @@ static size_t expect_same_effects(const struct plan *plan, size_t at, size_t req
 		check(effect->kind == want->kind && effect->mapping->id == want->id);
 		check(effect->request == request);
 		check(effect->expired == want->expired && effect->drain == want->drain);
+		check(effect->held == want->held);
 		check(!effect->before == (effect->kind != CHANGE_UPDATE));
 		check(!effect->before || effect->before->id == want->id);
 	}

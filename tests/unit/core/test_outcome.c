@@ -38,6 +38,7 @@ Test(outcome, the_codes_of_answers_are_kept)
 		{ VERDICT_PORT_IN_USE, "port-in-use", 409, 1 },
 		{ VERDICT_NO_PORT, "no-port", 507, 1 },
 		{ VERDICT_NO_PROTOCOL, "no-protocol", 422, 1 },
+		{ VERDICT_NO_UPSTREAM, "no-upstream", 422, 1 },
 		{ VERDICT_NOT_PERMITTED, "not-permitted", 403, 1 },
 		{ VERDICT_UNKNOWN, "outcome-unknown", 500, 3 },
 	};

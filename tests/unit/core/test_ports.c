@@ -290,3 +290,20 @@ Test(ports, the_pool_is_given_out_to_the_last_and_then_counted, .timeout = 60)
 	change_list_done(&more);
 	table_free(table);
 }
+
+/* The router above us may choose another one as well. */
+Test(ports, one_that_natd_chose_is_remembered_as_such)
+{
+	struct table *table = make_table(10);
+
+	change_table(table, "+tcp auto 192.168.1.10:80\n+tcp 81 192.168.1.10:81",
+		     &ordinary);
+	cr_expect(table_find_id(table, 1)->auto_port);
+	cr_expect_not(table_find_id(table, 2)->auto_port);
+	change_table(table, "~#1: name=web\n~#2: off", &ordinary);
+	cr_expect(table_find_id(table, 1)->auto_port);
+	cr_expect_not(table_find_id(table, 2)->auto_port);
+	cr_expect_eq(change_table(table, "+tcp auto 192.168.1.10:80", &ordinary),
+		     VERDICT_UNCHANGED);
+	table_free(table);
+}

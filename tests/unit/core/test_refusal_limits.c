@@ -179,6 +179,25 @@ Test(refusal, a_protocol_that_an_update_would_need_is_the_mappings)
 	cr_expect_str_eq(p.detail, "The running kernel does not translate udplite.");
 }
 
+Test(refusal, a_router_that_is_not_asked_is_said_with_the_word_that_asks_it)
+{
+	const struct refusal refusal = { .verdict = VERDICT_NO_UPSTREAM };
+	const struct change update = { .kind = CHANGE_UPDATE, .selector = { .id = 7 } };
+	const char *cure =
+		"Have it asked with upstream { enable = yes  policy = chosen } in "
+		"natd.conf, or leave upstream at default.";
+	struct problem p;
+
+	expect_refusal(&refusal, "tcp,udp 80 -> 192.168.1.10:80",
+		       "The router above us cannot be asked for tcp,udp 80 -> "
+		       "192.168.1.10:80: the configuration has that switched off.",
+		       cure);
+	problem_of_refusal(&refusal, &update, 0, &p);
+	cr_expect_str_eq(p.detail, "The router above us cannot be asked for id 7: the "
+				   "configuration has that switched off.");
+	cr_expect_str_eq(p.cure, cure);
+}
+
 static struct grant family(void)
 {
 	struct grant grant = { .rule = FAMILY };

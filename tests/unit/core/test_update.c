@@ -67,9 +67,100 @@ Test(update, what_a_patch_asks_for_is_judged)
 		  "~#1: to=[2001:db8::11]:443", "0:conflict:2", "" },
 		{ "tcp 443 [2001:db8::10]:443\ntcp 443 [2001:db8::11]:443",
 		  "~#1: to=[2001:db8::12]:443", "0:changed:1", "~1" },
+		{ WEB, "~web: upstream=default", "0:unchanged:1", "" },
+		{ WEB, "~web: upstream=yes", "0:changed:1", "~1" },
+		{ WEB, "~web: held", "0:unchanged:1", "" },
+		{ WEB " upstream=required", "~web: lost", "0:unchanged:1", "" },
+		{ WEB " upstream=required", "~web: held", "0:changed:1", "~1" },
+		{ WEB " upstream=required held", "~web: held", "0:unchanged:1", "" },
+		{ "tcp 9000-9063 192.168.1.10:9000", "~#1: upstream=required",
+		  "0:changed:1", "~1" },
+		{ "tcp 9000-9064 192.168.1.10:9000", "~#1: upstream=required",
+		  "0:bad-request:-1", "" },
+		{ "tcp 9000-9064 192.168.1.10:9000", "~#1: upstream=no", "0:changed:1",
+		  "~1" },
 	};
 
 	expect_stories(stories);
+}
+
+/* Asking again with another wish is asking for what is there, as with another comment. */
+Test(update, asking_again_alters_no_wish)
+{
+	static const struct story stories[] = {
+		{ WEB, "+" WEB " upstream=yes comment=x", "0:unchanged:1", "" },
+		{ WEB " upstream=required", "+" WEB, "0:unchanged:1", "" },
+	};
+
+	expect_stories(stories);
+}
+
+static struct mapping changed(struct table *table, const char *request, uint64_t now)
+{
+	struct conditions at = ordinary;
+
+	at.now = now;
+	cr_expect_eq(change_table(table, request, &at), VERDICT_CHANGED, "%s", request);
+	return *table_find_id(table, 1);
+}
+
+Test(update, what_the_router_above_us_says_is_nobodys_change)
+{
+	struct table *table = make_loaded(WEB " upstream=required");
+	const uint64_t before = table_find_id(table, 1)->changed;
+	struct mapping m;
+
+	cr_expect_not(mapping_is_live(table_find_id(table, 1)));
+	m = changed(table, "~web: held", 5000);
+	cr_expect(mapping_is_live(&m));
+	cr_expect_eq(m.changed, before);
+	m = changed(table, "~web: lost", 5001);
+	cr_expect_not(mapping_is_live(&m));
+	cr_expect_eq(m.changed, before);
+	m = changed(table, "~web: held name=site", 5002);
+	cr_expect(m.held);
+	cr_expect_eq(m.changed, 5002, "who gives it a name changes it");
+	m = changed(table, "~site: upstream=yes", 5003);
+	cr_expect_not(m.held, "only what must be held is");
+	cr_expect(mapping_is_live(&m));
+	m = changed(table, "~site: upstream=required", 5004);
+	cr_expect_not(mapping_is_live(&m), "until the router says so");
+	table_free(table);
+}
+
+Test(update, an_effect_says_whose_doing_it_is)
+{
+	struct table *table = make_loaded(WEB " upstream=required");
+	struct change_list list =
+		make_list("~web: held\n~web: lost name=site\n~site: off");
+	struct plan *plan;
+
+	cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
+	cr_assert_eq(plan_size(plan), 3);
+	cr_expect(plan_effect_at(plan, 0)->held);
+	cr_expect_not(plan_effect_at(plan, 1)->held);
+	cr_expect_not(plan_effect_at(plan, 2)->held);
+	plan_free(plan);
+	change_list_done(&list);
+	table_free(table);
+}
+
+/* A person's rights and the file's are not asked: natd says so itself. */
+Test(update, the_router_above_us_is_believed_of_the_files_too)
+{
+	struct change_list list = make_list("~#1: held");
+	struct table *table = make_table(10);
+	struct plan *plan;
+
+	change_table(table, "c" WEB " upstream=required", &ordinary);
+	list.changes[0].config_too = true;
+	cr_assert_eq(table_stage(table, &list, 1, &ordinary, &plan), 0);
+	cr_assert_eq(plan_size(plan), 1);
+	cr_expect(plan_effect_at(plan, 0)->mapping->held);
+	cr_expect_eq(plan_effect_at(plan, 0)->mapping->changed_by, 0);
+	plan_free(plan);
+	change_list_done(&list);
+	table_free(table);
 }
 
 Test(update, only_what_was_asked_for_is_altered)

@@ -21,6 +21,7 @@ static const struct kind {
 	const char *comment;
 	uint32_t lifetime;
 	bool suffix, disabled, of_config;
+	enum upstream_wish upstream;
 } kinds[] = {
 	{ .protocols = PROTOCOL_BIT_TCP,
 	  .port = 8080,
@@ -165,6 +166,29 @@ static const struct kind {
 	  .n_ports = 65535,
 	  .to = "192.168.1.99:1",
 	  .name = "dmz" },
+	{ .protocols = PROTOCOL_BIT_TCP,
+	  .port = 6000,
+	  .n_ports = 1,
+	  .to = "192.168.1.10:6000",
+	  .name = "asked",
+	  .upstream = UPSTREAM_YES },
+	{ .protocols = PROTOCOL_BIT_UDP,
+	  .port = 6001,
+	  .n_ports = 2,
+	  .to = "192.168.1.10:6001",
+	  .name = "must",
+	  .lifetime = 7200,
+	  .upstream = UPSTREAM_REQUIRED },
+	{ .protocols = PROTOCOL_BIT_TCP,
+	  .port = 6003,
+	  .n_ports = 1,
+	  .to = "192.168.1.10:6003",
+	  .name = "never",
+	  .upstream = UPSTREAM_NO },
+	{ .protocols = PROTOCOL_BIT_TCP,
+	  .n_ports = 1,
+	  .to = "192.168.1.10:6004",
+	  .name = "any-port" },
 	/* what only looks alike */
 	{ .protocols = PROTOCOL_BIT_UDP,
 	  .port = 40000,
@@ -220,6 +244,7 @@ static struct change make_kind(const struct kind *kind)
 	m->n_ports = kind->n_ports;
 	m->suffix = kind->suffix;
 	m->lifetime = kind->lifetime;
+	m->upstream = (uint8_t)kind->upstream;
 	m->enabled = !kind->disabled;
 	m->origin = kind->of_config ? ORIGIN_CONFIG : ORIGIN_ADMIN;
 	m->details = make_details(kind);

@@ -25,6 +25,7 @@ struct conditions shelf_world = {
 	.protocols = PROTOCOL_BIT_TCP | PROTOCOL_BIT_UDP | PROTOCOL_BIT_SCTP |
 		     PROTOCOL_BIT_UDPLITE,
 	.lans = { lans, ARRAY_SIZE(lans) },
+	.upstream = true,
 };
 
 void shelf_make(struct shelf *shelf)
@@ -149,7 +150,9 @@ static bool same_mapping(const struct mapping *a, const struct mapping *b)
 	       a->owner_uid == b->owner_uid && a->changed_by == b->changed_by &&
 	       a->n_ports == b->n_ports && a->protocol == b->protocol &&
 	       a->origin == b->origin && a->enabled == b->enabled &&
-	       a->suffix == b->suffix && !strcmp(a->name, b->name);
+	       a->upstream == b->upstream && a->held == b->held &&
+	       a->auto_port == b->auto_port && a->suffix == b->suffix &&
+	       !strcmp(a->name, b->name);
 }
 
 bool shelf_same(const struct table *a, const struct table *b)

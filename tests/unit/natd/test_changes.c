@@ -314,7 +314,63 @@ Test(changes, an_exhausted_pool_is_told)
 	json_decref(why);
 }
 
+Test(changes, what_becomes_of_a_mapping_upstream_is_told)
+{
+	api.gw->at.upstream = true;
+	json_decref(
+		add("\"external\":{\"port\":8090},\"upstream\":\"yes\"," TO_PORT("80")));
+	expect_listed(1, "upstream",
+		      "{\"wish\":\"yes\",\"state\":\"off\",\"problem\":null}");
+	json_decref(api_json(&api, "PATCH /v1/mappings/1", "{\"upstream\":\"required\"}",
+			     200));
+	api.gw->upstream = (struct upstream_view){
+		.state = UPSTREAM_STATE_ASKING,
+		.wan = "wan0",
+		.speech = UPSTREAM_PCP,
+	};
+	expect_listed(1, "state", "\"waiting\"");
+	expect_listed(
+		1, "upstream",
+		"{\"wish\":\"required\",\"state\":\"asking\",\"interface\":\"wan0\","
+		"\"protocol\":\"pcp\",\"external\":null,\"expires\":null,"
+		"\"renews\":null,\"problem\":null}");
+	api.gw->at.upstream = false;
+	json_decref(api_refused(&api, "PATCH /v1/mappings/1", "{\"upstream\":\"yes\"}",
+				"no-upstream"));
+	json_decref(api_refused(&api, "POST /v1/mappings",
+				"{\"protocol\":\"tcp\",\"external\":{\"port\":22},"
+				"\"upstream\":\"yes\"," TO_PORT("22") "}",
+				"no-upstream"));
+}
+
 /* ------------------------------------------------------------ filters */
+
+/* With the wish of the policy nobody asked for it. */
+Test(changes, what_is_refused_upstream_is_a_problem_where_it_was_asked_for)
+{
+	static const struct {
+		enum upstream_state state;
+		size_t n;
+	} cases[] = {
+		{ UPSTREAM_STATE_OFF, 1 },     { UPSTREAM_STATE_NO_ROUTER, 1 },
+		{ UPSTREAM_STATE_ASKING, 1 },  { UPSTREAM_STATE_MAPPED, 1 },
+		{ UPSTREAM_STATE_REFUSED, 2 }, { UPSTREAM_STATE_UNANSWERED, 2 },
+	};
+
+	api.gw->at.upstream = true;
+	json_decref(add("\"external\":{\"port\":1},\"upstream\":\"yes\"," TO_PORT("1")));
+	json_decref(
+		add("\"external\":{\"port\":2},\"upstream\":\"required\"," TO_PORT("2")));
+	json_decref(add("\"external\":{\"port\":3}," TO_PORT("3")));
+	json_decref(add("\"external\":{\"port\":4},\"enabled\":false,"
+			"\"upstream\":\"yes\"," TO_PORT("4")));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		api.gw->upstream.state = cases[i].state;
+		cr_expect_eq(api_count(&api, "?problems=true"), cases[i].n, "%s",
+			     upstream_state_name(cases[i].state));
+	}
+	cr_expect_eq(api_count(&api, "?state=waiting"), 1);
+}
 
 Test(changes, filters_look_at_all_kinds)
 {

@@ -104,6 +104,8 @@ Test(config, the_example_is_right)
 	cr_expect_eq(config->access.n, 1);
 	cr_expect(config->options.input_drop);
 	cr_expect_eq(config->options.n_open, 4);
+	cr_expect(config->upstream.enable);
+	cr_expect_eq(config->upstream.n_order, UPSTREAM_SPEECHES);
 	config_free(config);
 }
 

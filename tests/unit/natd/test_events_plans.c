@@ -224,6 +224,18 @@ Test(events_of_plans, an_update_tells_what_was_before_and_how_many_ended)
 	expect_in(text.bytes, ",\"ended\":3}\n");
 }
 
+/* What comes of it the gateway tells, who knows what else the mapping waits for. */
+Test(events_of_plans, what_the_router_above_us_says_is_nobodys_change)
+{
+	told_list("+tcp 80 192.168.1.10:80 web upstream=required");
+	cr_expect_str_eq(told_list("~web: held"), "");
+	cr_expect_str_eq(told_list("~web: lost\n~web: held"), "");
+	cr_expect_str_eq(told_list("~web: lost"), "");
+	expect_in(told_list("~web: held\n~web: name=site"), "\"event\":\"changed\"");
+	expect_in(told_list("~site: name=web\n~web: lost"), "\"event\":\"changed\"");
+	expect_in(told_list("~web: upstream=no"), "\"event\":\"changed\"");
+}
+
 Test(events_of_plans, a_lease_that_ended_is_told_by_its_own_word)
 {
 	told_list("+tcp 1 10.0.0.1:10 a lease=60\n+tcp 2 10.0.0.1:20 b lease=60\n"

@@ -35,7 +35,8 @@ static struct config *load(const char *forwards)
 
 	cr_assert_gt(asprintf(&text,
 			      "wan { interfaces = {\"wan0\"} }\n"
-			      "lan { interfaces = {\"lan0\", \"lan1\"} }\n"
+			      "lan { interfaces = {\"lan0\", \"lan1\"} } "
+			      "upstream { enable = yes }\n"
 			      "%s",
 			      forwards),
 		     0);
@@ -113,6 +114,14 @@ static const struct {
 	{ "port = 80 to = 192.168.1.10 enabled = no", "port = 80 to = 192.168.1.11",
 	  "~" },
 	{ "port = 80 to = 192.168.1.10", "port = 80 to = 192.168.1.10 force = yes", "" },
+	{ "port = 80 to = 192.168.1.10", "port = 80 to = 192.168.1.10 upstream = no",
+	  "~" },
+	{ "port = 80 to = 192.168.1.10 upstream = yes",
+	  "port = 80 to = 192.168.1.10 upstream = required", "~" },
+	{ "port = 80 to = 192.168.1.10 upstream = required",
+	  "port = 80 to = 192.168.1.10 upstream = required", "" },
+	{ "port = 80 to = 192.168.1.10 upstream = required",
+	  "port = 80 to = 192.168.1.10", "~" },
 	{ "port = 80 to = 192.168.1.10", "port = 81 to = 192.168.1.10", "-+" },
 	{ "port = 80 to = 192.168.1.10", "port = \"80-81\" to = 192.168.1.10", "-+" },
 	{ "port = 80 to = 192.168.1.10", "port = 80 to = 192.168.1.10 at = 203.0.113.7",

@@ -80,9 +80,22 @@ Test(store_kinds, all_of_every_kind_comes_back)
 	for (size_t i = 0; i < ARRAY_SIZE(seen); i++)
 		cr_expect(seen[i], "none of kind %zu", i);
 	shelf_expect(&shelf);
-	cr_expect_eq(table_size(shelf.table), 29);
+	cr_expect_eq(table_size(shelf.table), 33);
 	cr_expect_eq(named("lease")->expires, shelf_world.lease_now + 3600 * 1000);
 	cr_expect_str_eq(mapping_comment(named("lease")), "until tonight");
+}
+
+/* They are plain, and written many at a time. */
+Test(store_kinds, many_whose_port_natd_chose_come_back)
+{
+	char text[4096] = "";
+
+	for (unsigned int i = 0; i < 40; i++)
+		snprintf(text + strlen(text), 64, "%s+udp %s 10.0.0.%u:80", i ? "\n" : "",
+			 i ? "auto" : "12000", i + 1);
+	cr_assert_eq(shelf_ask(&shelf, text), 0);
+	cr_expect_eq(table_size(shelf.table), 73);
+	shelf_expect(&shelf);
 }
 
 Test(store_kinds, an_administrator_can_read_them)
@@ -97,6 +110,10 @@ Test(store_kinds, an_administrator_can_read_them)
 	cr_expect_str_eq(column("n_ports", "dmz"), "65535");
 	cr_expect_str_eq(column("protocol", "ula"), "udplite");
 	cr_expect_str_eq(column("lifetime", "lease"), "3600");
+	cr_expect_str_eq(column("upstream", "must"), "required");
+	cr_expect_str_eq(column("upstream", "web"), "");
+	cr_expect_str_eq(column("held", "must"), "0");
+	cr_expect_str_eq(column("auto_port", "any-port"), "1");
 }
 
 /* What is kept of a suffix is right in whatever prefix its LAN has tomorrow. */
@@ -231,7 +248,8 @@ static int insert_again(const char *name, const char *internal)
 		 "INSERT INTO mapping SELECT id + 1000, '', protocol, external_address, "
 		 "external_port, %s, internal_port, origin, owner_uid, enabled, created, "
 		 "changed, changed_by, n_ports, lifetime, expires, suffix, lan, comment, "
-		 "remotes, checksum FROM mapping WHERE name = '%s'",
+		 "remotes, checksum, upstream, held, auto_port FROM mapping "
+		 "WHERE name = '%s'",
 		 internal, name);
 	cr_assert_eq(sqlite3_open(shelf_path(&shelf, "natd.db"), &db), SQLITE_OK);
 	r = sqlite3_exec(db, sql, NULL, NULL, NULL);
@@ -326,6 +344,29 @@ Test(store_kinds, what_is_drained_goes_on)
 	shelf_expect(&shelf);
 }
 
+Test(store_kinds, what_the_router_above_us_holds_no_more_ends_too)
+{
+	const struct patch held = { .set = PATCH_HELD, .held = true };
+	const struct patch lost = { .set = PATCH_HELD };
+	uint64_t changed = named("must")->changed;
+
+	patch("must", &lost);
+	patch("must", &held);
+	cr_expect(named("must")->held);
+	shelf_expect(&shelf);
+	cr_expect_str_eq(column("held", "must"), "1");
+	cr_expect_str_eq(endings(), "");
+	patch("must", &lost);
+	cr_expect_str_eq(endings(), "udp 0.0.0.0:6001-6002\n");
+	cr_expect_eq(named("must")->changed, changed);
+	shelf_expect(&shelf);
+	store_endings_done(shelf.store);
+	patch("asked",
+	      &(struct patch){ .set = PATCH_UPSTREAM, .upstream = UPSTREAM_REQUIRED });
+	cr_expect_str_eq(endings(), "tcp 0.0.0.0:6000-6000\n");
+	shelf_expect(&shelf);
+}
+
 /* ------------------------------------------------------------ leases */
 
 Test(store_kinds, leases_that_ended_are_gone_in_one_transaction)
@@ -339,7 +380,7 @@ Test(store_kinds, leases_that_ended_are_gone_in_one_transaction)
 	cr_expect_eq(list.n, 2);
 	ask(list);
 	cr_expect_eq(store_sequence(shelf.store), 2);
-	cr_expect_eq(table_next_expiry(shelf.table), 0);
+	cr_expect_eq(table_next_expiry(shelf.table), shelf_world.lease_now + 3600 * 1000);
 	shelf_expect(&shelf);
 }
 
@@ -354,12 +395,16 @@ static void random_patch(struct change_list *list)
 {
 	struct change_list one;
 	struct patch patched = {
-		.set = 1 + below(PATCH_INTERNAL * 2 - 1),
+		.set = 1 + below(PATCH_HELD * 2 - 1),
 		.lifetime = below(2) * below(10000),
 		.enabled = below(2),
+		.held = below(2),
+		.upstream = (uint8_t)below(4),
 	};
-	static const char *const names[] = { "web",  "shifted", "even", "at",
-					     "mail", "dmz",	"some", "lease" };
+	static const char *const names[] = {
+		"web", "shifted", "even",  "at",   "mail",
+		"dmz", "some",	  "lease", "must", "any-port"
+	};
 	const char *name = names[below(ARRAY_SIZE(names))];
 
 	if (patched.set & PATCH_NAME)

@@ -166,9 +166,9 @@ Test(store_open, a_newer_format_is_named_with_both_numbers)
 	shelf_open(&shelf);
 	shelf_close(&shelf);
 	shelf_sql(&shelf, "PRAGMA user_version = 7");
-	refused(shelf.dir, -EPROTO, "format 7, this natd knows up to 2");
+	refused(shelf.dir, -EPROTO, "format 7, this natd knows up to 3");
 	/* and it was left alone */
-	shelf_sql(&shelf, "PRAGMA user_version = 2");
+	shelf_sql(&shelf, "PRAGMA user_version = 3");
 	shelf_open(&shelf);
 }
 
@@ -270,6 +270,11 @@ Test(store_rot, a_wrong_value_in_any_column_is_found)
 		"remotes = 'anybody'",
 		"remotes = printf('%.80c', '1')",
 		"remotes = replace(printf('%.65c', 'x'), 'x', '10.0.0.0/8 ')",
+		"upstream = 'no'",
+		"upstream = 'default'",
+		"upstream = 'perhaps'",
+		"held = 1",
+		"auto_port = 1",
 		"checksum = checksum + 1",
 		"id = 3",
 	};
@@ -302,7 +307,8 @@ Test(store_rot, a_row_that_took_the_place_of_another_is_found)
 		"INSERT INTO mapping SELECT id + 1, 'twin', 'udp', external_address, "
 		"external_port, internal_address, internal_port, origin, owner_uid, enabled, "
 		"created, changed, changed_by, n_ports, lifetime, expires, suffix, lan, "
-		"comment, remotes, checksum FROM mapping WHERE id = 1",
+		"comment, remotes, checksum, upstream, held, auto_port FROM mapping "
+		"WHERE id = 1",
 		-EUCLEAN, "mapping 2 does not fit its checksum");
 }
 
@@ -351,7 +357,7 @@ static void row_is_found(uint64_t id, const char *name, const char *words)
 		sql, sizeof(sql),
 		"DROP INDEX mapping_name; INSERT INTO mapping VALUES (%llu, '%s', 'tcp', '*4', "
 		"81, '10.0.0.9', 81, 'admin', 0, 1, 1000, 1000, 0, 1, 0, 0, 0, '', '', '', "
-		"%lld)",
+		"%lld, '', 0, 0)",
 		(unsigned long long)id, name, (long long)store_checksum_mapping(&m));
 	loads_as(sql, -EUCLEAN, words);
 }

@@ -69,6 +69,12 @@ static void say_more(const struct mapping *m)
 		say("  lease %u until %" PRIu64 "\n", m->lifetime, m->expires);
 	if (m->suffix)
 		say("  suffix in \"%s\"\n", mapping_lan(m));
+	if (m->upstream != UPSTREAM_DEFAULT)
+		say("  upstream %s%s\n",
+		    upstream_wish_name((enum upstream_wish)m->upstream),
+		    m->held ? ", held" : "");
+	if (m->auto_port)
+		say("  port chosen\n");
 	if (*mapping_comment(m))
 		say("  comment %s\n", mapping_comment(m));
 	for (size_t i = 0; i < n; i++)
@@ -104,6 +110,20 @@ static void say_traffic(void *userdata, uint64_t id, const struct store_traffic 
 	say("traffic %" PRIu64 ": %" PRIu64 " in %" PRIu64 "/%" PRIu64 " out %" PRIu64
 	    "/%" PRIu64 "\n",
 	    id, t->connections, t->bytes_in, t->packets_in, t->bytes_out, t->packets_out);
+}
+
+static void say_upstream(void *userdata, const struct upstream_row *row)
+{
+	char router[INET6_ADDRSTRLEN], internal[INET6_ADDRSTRLEN];
+	char external[INET6_ADDRSTRLEN];
+
+	say("upstream %" PRIu64 " %s %s %s %s %s %u %s %u %u %02x%02x %" PRIu64 " %s\n",
+	    row->id, row->wan, address_format(&row->router, router),
+	    upstream_speech_name((enum upstream_speech)row->speech),
+	    protocol_name(row->protocol), address_format(&row->internal, internal),
+	    row->internal_port, address_format(&row->external, external),
+	    row->external_port, row->unique, row->nonce[0],
+	    row->nonce[WORKER_NONCE_LEN - 1], row->expires, row->url[0] ? row->url : "-");
 }
 
 static void say_anchor(void)
@@ -158,6 +178,7 @@ static void opens(int format)
 		say_mapping(m);
 	cr_assert_eq(store_endings(shelf.store, say_ending, NULL), 0);
 	cr_assert_eq(store_traffic(shelf.store, say_traffic, NULL), 0);
+	cr_assert_eq(store_upstream(shelf.store, say_upstream, NULL), 0);
 	say_anchor();
 	cr_expect_str_eq(said, wanted, "format %d:\n%s", format, said);
 }
@@ -187,66 +208,76 @@ static int64_t format_of(void)
 	return head[60] << 24 | head[61] << 16 | head[62] << 8 | head[63];
 }
 
-static void damaged(const char *sql, const char *words)
+static void damaged(int format, const char *sql, const char *words)
 {
 	struct store_fault why = { "" };
 	struct store *store = NULL;
 
-	lay_in(1);
+	lay_in(format);
 	shelf_sql(&shelf, sql);
 	cr_expect_eq(store_open(shelf.dir, &store, &why), -EUCLEAN, "%s", sql);
 	cr_expect_not_null(strstr(why.text, words), "%s", why.text);
 	cr_expect_not_null(strstr(why.text, "a copy is"), "%s", why.text);
 	shelf_sql(&shelf, "PRAGMA wal_checkpoint(TRUNCATE)");
-	cr_expect_eq(format_of(), 1, "%s: it stays as it was", sql);
+	cr_expect_eq(format_of(), format, "%s: it stays as it was", sql);
 	shelf_done(&shelf);
 	made();
 }
 
 Test(store_upgrade, what_is_damaged_is_not_brought_up_to_date)
 {
-	damaged("UPDATE mapping SET internal_port = 81 WHERE id = 4",
-		"mapping 4 does not fit its checksum");
-	damaged("UPDATE mapping SET checksum = checksum + 1 WHERE id = 1",
-		"mapping 1 does not fit its checksum");
-	damaged("DELETE FROM mapping WHERE id = 5", "7 mappings in it, not the 8");
-	damaged("UPDATE meta SET sequence = 1", "its table meta");
-	damaged("DROP TABLE mapping", "reading mappings");
-	damaged("DROP TABLE ending", "no such table: ending");
+	for (int format = 1; format < STORE_FORMAT; format++) {
+		damaged(format, "UPDATE mapping SET internal_port = 81 WHERE id = 4",
+			"mapping 4 does not fit its checksum");
+		damaged(format, "UPDATE mapping SET checksum = checksum + 1 WHERE id = 1",
+			"mapping 1 does not fit its checksum");
+		damaged(format, "UPDATE meta SET sequence = 1", "its table meta");
+		damaged(format, "DROP TABLE mapping", "reading mappings");
+	}
+	damaged(1, "DELETE FROM mapping WHERE id = 5", "7 mappings in it, not the 8");
+	damaged(2, "DELETE FROM mapping WHERE id = 5", "27 mappings in it, not the 28");
+	damaged(1, "DROP TABLE ending", "no such table: ending");
 }
 
 static void count(void *userdata, const struct mapping *m)
 {
 	++*(size_t *)userdata;
-	cr_expect_eq(m->n_ports, 1);
-	cr_expect_eq(m->changed, m->created);
+	cr_expect_eq(m->upstream, UPSTREAM_DEFAULT);
+	cr_expect_not(m->auto_port);
 }
 
-Test(store_upgrade, a_damaged_store_of_format_1_is_salvaged)
+Test(store_upgrade, a_damaged_store_of_an_older_format_is_salvaged)
 {
-	struct store_remains remains;
-	struct store_fault why = { "" };
-	struct store *store = NULL;
-	size_t n = 0;
+	static const int64_t rows[] = { 8, 28 };
 
-	lay_in(1);
-	shelf_sql(&shelf, "UPDATE mapping SET internal_port = 81 WHERE id = 4");
-	cr_assert_eq(store_salvage(shelf.dir, count, &n, &remains, &store, &why), 0);
-	store_close(store);
-	cr_expect_eq(n, 7);
-	cr_expect_eq(remains.rows, 8);
-	cr_expect_eq(remains.sequence, 8);
+	for (int format = 1; format < STORE_FORMAT; format++) {
+		struct store_remains remains;
+		struct store_fault why = { "" };
+		struct store *store = NULL;
+		size_t n = 0;
+
+		lay_in(format);
+		shelf_sql(&shelf, "UPDATE mapping SET internal_port = 81 WHERE id = 4");
+		cr_assert_eq(store_salvage(shelf.dir, count, &n, &remains, &store, &why),
+			     0);
+		store_close(store);
+		cr_expect_eq((int64_t)n, rows[format - 1] - 1, "format %d: %zu", format,
+			     n);
+		cr_expect_eq(remains.rows, rows[format - 1]);
+		shelf_done(&shelf);
+		made();
+	}
 }
 
 /* Return: was there a step to fail? */
-static bool upgrade_with_fault(unsigned int step, bool lasts)
+static bool upgrade_with_fault(int format, unsigned int step, bool lasts)
 {
 	struct store_fault why = { "" };
 	struct store *store = NULL;
 	unsigned int failed;
 	int r;
 
-	lay_in(1);
+	lay_in(format);
 	fault_vfs_arm(step, lasts, false);
 	r = store_open(shelf.dir, &store, &why);
 	store_close(store);
@@ -254,8 +285,8 @@ static bool upgrade_with_fault(unsigned int step, bool lasts)
 	fault_vfs_arm(0, false, false);
 	cr_expect(r == 0 || r == -EIO, "step %u: %d, %s", step, r, why.text);
 	shelf_open(&shelf);
-	cr_expect_eq(table_size(shelf.table), 8, "step %u", step);
-	cr_expect_eq(store_sequence(shelf.store), 8);
+	cr_expect_eq(table_size(shelf.table), format == 1 ? 8 : 28, "step %u", step);
+	cr_expect_eq(store_sequence(shelf.store), format == 1 ? 8 : 4);
 	shelf_expect(&shelf);
 	shelf_done(&shelf);
 	made();
@@ -265,10 +296,10 @@ static bool upgrade_with_fault(unsigned int step, bool lasts)
 Test(store_upgrade, an_upgrade_that_fails_at_any_step_can_be_repeated)
 {
 	fault_vfs_install();
-	for (int lasts = 0; lasts < 2; lasts++) {
+	for (int way = 0; way < 2 * (STORE_FORMAT - 1); way++) {
 		unsigned int step = 1;
 
-		while (upgrade_with_fault(step, lasts))
+		while (upgrade_with_fault(1 + way / 2, step, way % 2))
 			cr_assert_lt(++step, 200);
 		cr_expect_gt(step, 5);
 	}
