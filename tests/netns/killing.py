@@ -291,6 +291,8 @@ def at_every_point():
     env = dict(os.environ, NATD_KILL_AT="list")
     points = subprocess.run([os.environ["NATD_KILLABLE"]], env=env, check=True,
                             capture_output=True, text=True).stdout.split()
+    # those need a router above natd: upstream_kill
+    points = [point for point in points if not point.startswith("upstream-")]
     if set(points) != set(BY_POINT):
         sys.exit(f"points nobody kills at, or that are gone: {set(points) ^ set(BY_POINT)}")
     bench = Bench()
