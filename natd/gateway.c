@@ -62,7 +62,6 @@ void gateway_options(const struct gateway *gw, const struct config *config,
 	/* byte for byte: options are compared with memcmp() */
 	memcpy(ret, &config->options, sizeof(*ret));
 	ret->ula_may_leave = config->masquerade6 == MASQUERADE6_NO;
-	ret->asks_routers = config->upstream.enable;
 	switch (config->mss_setting) {
 	case MSS_SETTING_OFF:
 		ret->mss_mode = MSS_OFF;

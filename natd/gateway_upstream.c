@@ -166,14 +166,6 @@ static json_t *encode_mapping(const struct gateway *gw, uint64_t id)
 	return m ? api_encode_mapping(m, NULL) : NULL;
 }
 
-static json_t *encode_address(const struct in6_addr *addr)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	return address_is_any(addr) ? json_null()
-				    : json_string(address_format(addr, text));
-}
-
 static json_t *encode_external(const struct endpoint *external)
 {
 	char text[ENDPOINT_STRLEN];
@@ -186,7 +178,7 @@ static json_t *encode_external(const struct endpoint *external)
 static json_t *encode_router(const struct upstream_event *e)
 {
 	return json_pack("{s:s, s:o, s:s}", "interface", e->wan, "router",
-			 encode_address(&e->router), "protocol",
+			 gateway_encode_address(&e->router), "protocol",
 			 upstream_speech_name(e->speech));
 }
 
@@ -217,8 +209,8 @@ static void tell_address(struct gateway *gw, const struct upstream_event *e)
 			   address_format(&e->external.addr, text));
 	events_tell(gw->events, EVENT_EXTERNAL_ADDRESS,
 		    json_pack("{s:s, s:o, s:o}", "interface", e->wan, "router",
-			      encode_address(&e->router), "address",
-			      encode_address(&e->external.addr)));
+			      gateway_encode_address(&e->router), "address",
+			      gateway_encode_address(&e->external.addr)));
 }
 
 /* One that was removed meanwhile is not spoken of. */

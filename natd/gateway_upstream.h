@@ -38,6 +38,8 @@ size_t gateway_upstream_routers(const struct gateway *gw, struct in6_addr *ret,
 /** gateway_upstream_view() - how the mapping stands; times in seconds since 1970 */
 void gateway_upstream_view(const struct gateway *gw, uint64_t id,
 			   struct upstream_view *ret);
+/** gateway_encode_address() - null where it is any; new reference, or NULL */
+json_t *gateway_encode_address(const struct in6_addr *addr);
 /** gateway_encode_upstream() - of status; new reference, or NULL */
 json_t *gateway_encode_upstream(const struct gateway *gw);
 /** gateway_say_upstream() - what is wrong with it, or with mappings that want it */

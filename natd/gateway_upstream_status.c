@@ -27,7 +27,7 @@ static json_t *encode_text(const char *text)
 	return text[0] ? json_string(text) : json_null();
 }
 
-static json_t *encode_address(const struct in6_addr *addr)
+json_t *gateway_encode_address(const struct in6_addr *addr)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -40,11 +40,13 @@ static json_t *encode_link(const struct gateway *gw, const struct upstream_link_
 	return json_pack(
 		"{s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, "
 		"s:I, s:I}",
-		"interface", v->wan, "gateway", encode_address(&v->gateway), "source",
-		encode_address(&v->source), "found", v->found, "protocol",
+		"interface", v->wan, "gateway", gateway_encode_address(&v->gateway),
+		"source", gateway_encode_address(&v->source), "found", v->found,
+		"protocol",
 		v->found ? json_string(upstream_speech_name(v->speech)) : json_null(),
-		"name", encode_text(v->name), "external", encode_address(&v->external),
-		"stun", encode_address(&v->stun), "verdict",
+		"name", encode_text(v->name), "external",
+		gateway_encode_address(&v->external), "stun",
+		gateway_encode_address(&v->stun), "verdict",
 		upstream_verdict_name(v->verdict), "reason", encode_text(v->why),
 		"answered", encode_lease_moment(gw, v->answered), "renews",
 		encode_lease_moment(gw, v->renews), "tries",

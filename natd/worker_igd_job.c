@@ -126,7 +126,9 @@ static int do_map(const struct igd *igd, const struct worker_job *job,
 	return r;
 }
 
-static int do_unmap(const struct igd *igd, const struct worker_job *job)
+/* An action about the entry of an external port. */
+static int call_entry(const struct igd *igd, const struct worker_job *job,
+		      const char *action, struct igd_reply *reply)
 {
 	struct wording w;
 	struct UPNParg args[] = {
@@ -135,11 +137,16 @@ static int do_unmap(const struct igd *igd, const struct worker_job *job)
 		{ "NewProtocol", transport(job) },
 		{ NULL, NULL },
 	};
-	struct igd_reply reply;
-	int r;
 
 	word(job, &w);
-	r = igd_call(&igd->path, &igd->wan, "DeletePortMapping", args, &reply);
+	return igd_call(&igd->path, &igd->wan, action, args, reply);
+}
+
+static int do_unmap(const struct igd *igd, const struct worker_job *job)
+{
+	struct igd_reply reply;
+	int r = call_entry(igd, job, "DeletePortMapping", &reply);
+
 	if (r == 0)
 		igd_reply_done(&reply);
 	return r;
@@ -169,18 +176,9 @@ static int entry_of(struct igd_reply *reply, struct worker_answer *answer)
 static int do_read(const struct igd *igd, const struct worker_job *job,
 		   struct worker_answer *answer)
 {
-	struct wording w;
-	struct UPNParg args[] = {
-		{ "NewRemoteHost", "" },
-		{ "NewExternalPort", w.external_port },
-		{ "NewProtocol", transport(job) },
-		{ NULL, NULL },
-	};
 	struct igd_reply reply;
-	int r;
+	int r = call_entry(igd, job, "GetSpecificPortMappingEntry", &reply);
 
-	word(job, &w);
-	r = igd_call(&igd->path, &igd->wan, "GetSpecificPortMappingEntry", args, &reply);
 	if (r != 0)
 		return r;
 	r = entry_of(&reply, answer);
