@@ -16,7 +16,7 @@
 
 #include "core/connection.h"
 #include "core/outcome.h"
-#include "core/upstream.h"
+#include "core/upstream/upstream.h"
 
 /* a document (not NDJSON) of more bytes is refused */
 #define API_DOCUMENT_MAX (1024 * 1024)

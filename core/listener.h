@@ -5,7 +5,7 @@
  * listener - programs of the gateway that wait for connections on a port
  *
  * A mapping takes the packets that the WAN sends to such a port away from them. Pure:
- * reading them from the kernel is natd/sockets.h.
+ * reading them from the kernel is natd/kernel/sockets.h.
  */
 
 #include "core/endpoint.h"

@@ -107,8 +107,8 @@ bool details_equal(const struct details *a, const struct details *b);
  * struct mapping
  * @id:       decimal number, never used again; 0 = none yet
  * @created, @changed: seconds since 1970, UTC
- * @expires:  when the lease ends, in milliseconds of the lease clock (natd/lease_clock.h:
- *            goes on over reboots, does not jump); 0 = static
+ * @expires:  when the lease ends, in milliseconds of the lease clock
+ * (natd/common/lease_clock.h: goes on over reboots, does not jump); 0 = static
  * @lifetime: the lease as granted last, in seconds; 0 = static
  * @external: what the world connects to: the first port of @n_ports, and an address:
  *            address_any4 or address_any6 for any WAN address of that family. Of a

@@ -5,7 +5,7 @@
  * rights - what who asks may do
  *
  * Made of the configuration's access block and of the peer's credentials by
- * natd/access.h; judged here, where the table's next generation is known.
+ * natd/access/access.h; judged here, where the table's next generation is known.
  */
 
 #include "core/change.h"

@@ -11,16 +11,16 @@
 
 #include "core/cleanup.h"
 #include "core/text.h"
-#include "natd/gateway.h"
-#include "natd/log.h"
-#include "natd/memory.h"
-#include "natd/nursery.h"
+#include "natd/api/server.h"
+#include "natd/common/log.h"
+#include "natd/common/memory.h"
+#include "natd/gateway/gateway.h"
+#include "natd/gateway/recover.h"
 #include "natd/options.h"
-#include "natd/privileges.h"
-#include "natd/reach.h"
-#include "natd/recover.h"
-#include "natd/server.h"
 #include "natd/teardown.h"
+#include "natd/workers/nursery.h"
+#include "natd/workers/privileges.h"
+#include "natd/workers/reach.h"
 
 struct daemon {
 	const struct options *options;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
 
 /* beyond every letter that getopt returns */
 #define FIRST_WORD 256

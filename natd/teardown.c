@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/uplink.h"
+#include "natd/gateway/uplink.h"
 
 /* how often it is looked whether all is given back */
 #define LOOK_USEC 20000

@@ -5,8 +5,8 @@
  * teardown - give back what routers above us hold, while natd is stopped
  */
 
-#include "natd/nursery.h"
-#include "natd/store.h"
+#include "natd/store/store.h"
+#include "natd/workers/nursery.h"
 
 /* how long routers are waited for, altogether */
 #define TEARDOWN_SECONDS 10

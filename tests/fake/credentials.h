@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "natd/peer.h"
+#include "natd/access/peer.h"
 
 /** fake_credentials - whom the next clients seem to be */
 extern struct credentials fake_credentials;

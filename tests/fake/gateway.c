@@ -109,7 +109,7 @@ void fake_gateway_declare(struct gateway *gw, const char *name, uint16_t port,
 	forward->change.mapping = m;
 }
 
-/* ------------------------------------------------------------ natd/engine.h */
+/* ------------------------------------------------------------ natd/gateway/engine.h */
 
 int engine_submit(struct engine *e, struct change_list *list, engine_answer done,
 		  void *userdata)
@@ -185,7 +185,7 @@ bool engine_is_stuck(const struct engine *e)
 	return e->gw->problem;
 }
 
-/* ------------------------------------------------------------ natd/gateway.h */
+/* ------------------------------------------------------------ natd/gateway/gateway.h */
 
 struct table *gateway_table(struct gateway *gw)
 {
@@ -343,7 +343,7 @@ void gateway_follow(struct gateway *gw, gateway_configured configured, void *use
 	gw->configured_userdata = userdata;
 }
 
-/* ------------------------------------------------------------ natd/config.h */
+/* ------------------------------------------------------------ natd/config/config.h */
 
 unsigned int config_line(const struct config *config, const struct mapping *m)
 {

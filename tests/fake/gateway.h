@@ -8,8 +8,8 @@
  * or, with @on_demand, when engine_turn() is called.
  */
 
-#include "natd/events.h"
-#include "natd/gateway.h"
+#include "natd/events/events.h"
+#include "natd/gateway/gateway.h"
 
 struct engine {
 	struct gateway *gw;

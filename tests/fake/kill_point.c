@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The killing half of natd/kill_point.h. */
+/* The killing half of natd/common/kill_point.h. */
 
-#include "natd/kill_point.h"
+#include "natd/common/kill_point.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/store.h"
+#include "natd/store/store.h"
 
 struct fake_parts fake;
 
@@ -78,7 +78,7 @@ static void note_ending(const struct mapping *m)
 	};
 }
 
-/* As natd/store.c has it: what is done goes; what is removed, switched off or leads
+/* As natd/store/store.c has it: what is done goes; what is removed, switched off or leads
  * elsewhere comes, but for what may go on. */
 static void note_endings(const struct plan *plan)
 {

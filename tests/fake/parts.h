@@ -4,8 +4,8 @@
 /*
  * parts - store, kernel and connection tracker as a test wants them
  *
- * Linked in place of natd/store.c, rules/ruleset.c and rules/conntrack.c, to make each
- * call fail on demand. They count what is committed, not what is attempted.
+ * Linked in place of natd/store/store.c, rules/ruleset.c and rules/conntrack.c, to make
+ * each call fail on demand. They count what is committed, not what is attempted.
  */
 
 #include "rules/conntrack.h"

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "natd/confine.h"
-#include "natd/worker.h"
+#include "natd/workers/confine.h"
+#include "natd/workers/worker.h"
 
 int main(int argc, char **argv)
 {

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core/url.h"
-#include "natd/config.h"
+#include "natd/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NAME "natd.conf"

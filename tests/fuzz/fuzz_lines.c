@@ -13,7 +13,7 @@
 
 #include "core/ndjson.h"
 #include "core/text.h"
-#include "natd/body.h"
+#include "natd/api/body.h"
 #include "tests/fuzz/fuzz.h"
 
 #define STRETCH	 66

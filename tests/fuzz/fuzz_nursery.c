@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "natd/log.h"
-#include "natd/nursery_private.h"
-#include "natd/workers.h"
+#include "natd/common/log.h"
+#include "natd/workers/nursery_private.h"
+#include "natd/workers/workers.h"
 #include "tests/fuzz/fuzz.h"
 
 #define STEPS_MAX 64

@@ -20,8 +20,8 @@
 
 #include "cli/http.h"
 #include "core/ndjson.h"
-#include "natd/log.h"
-#include "natd/server.h"
+#include "natd/api/server.h"
+#include "natd/common/log.h"
 #include "tests/fake/credentials.h"
 #include "tests/fake/gateway.h"
 #include "tests/fuzz/fuzz.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "core/upstream.h"
+#include "core/upstream/upstream.h"
 #include "tests/fuzz/fuzz.h"
 
 #define JOBS	 8

@@ -11,7 +11,7 @@
 
 #include "core/cleanup.h"
 #include "core/url.h"
-#include "natd/worker_datagram.h"
+#include "natd/workers/worker_datagram.h"
 #include "tests/fuzz/fuzz.h"
 
 static const enum worker_job_kind kinds[] = {

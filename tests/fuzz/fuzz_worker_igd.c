@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "natd/worker_igd_text.h"
+#include "natd/workers/worker_igd_text.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_text(const char *text)

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#include "natd/links.h"
-#include "natd/log.h"
-#include "natd/sockets.h"
+#include "natd/common/log.h"
+#include "natd/kernel/links.h"
+#include "natd/kernel/sockets.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/kernel.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "natd/log.h"
+#include "natd/common/log.h"
 #include "tests/kernel/netns.h"
 #include "tests/unit/core/make.h"
 

@@ -6,7 +6,7 @@
  * lan0 with 192.168.1.1
  */
 
-#include "natd/gateway_private.h"
+#include "natd/gateway/gateway_private.h"
 
 extern sd_event *event;
 extern struct gateway *gateway;

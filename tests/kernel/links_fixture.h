@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * links_fixture - what tests of natd/links.h have in common: a private network, and a
- * configuration with WAN wan0 and LAN lan0
+ * links_fixture - what tests of natd/kernel/links.h have in common: a private network,
+ * and a configuration with WAN wan0 and LAN lan0
  */
 
-#include "natd/links.h"
+#include "natd/kernel/links.h"
 
 extern struct config *config;
 extern struct links *links;

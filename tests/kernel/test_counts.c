@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "core/cleanup.h"
-#include "natd/gateway.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
+#include "natd/gateway/gateway.h"
 #include "tests/kernel/netns.h"
 #include "tests/unit/core/make.h"
 

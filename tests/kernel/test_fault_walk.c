@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "natd/engine.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
+#include "natd/gateway/engine.h"
 #include "tests/fake/alloc.h"
 #include "tests/fake/fault_vfs.h"
 #include "tests/kernel/faulty_mnl.h"

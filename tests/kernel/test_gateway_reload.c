@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "natd/sysctl.h"
+#include "natd/kernel/sysctl.h"
 #include "tests/kernel/netns.h"
 #include "tests/unit/core/make.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/recover.h"
+#include "natd/gateway/recover.h"
 #include "tests/kernel/netns.h"
 #include "tests/kernel/ruleset_fixture.h"
 #include "tests/unit/core/make.h"

@@ -19,7 +19,7 @@
 
 #include "core/cleanup.h"
 #include "core/text.h"
-#include "natd/recover.h"
+#include "natd/gateway/recover.h"
 #include "tests/fake/alloc.h"
 #include "tests/kernel/netns.h"
 #include "tests/kernel/ruleset_fixture.h"

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "natd/gateway.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
+#include "natd/gateway/gateway.h"
 #include "tests/fake/alloc.h"
 #include "tests/kernel/netns.h"
 

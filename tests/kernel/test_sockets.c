@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "natd/sockets.h"
+#include "natd/kernel/sockets.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "natd/sysctl.h"
+#include "natd/kernel/sysctl.h"
 
 #include <cap-ng.h>
 #include <criterion/criterion.h>

@@ -8,7 +8,7 @@
  * have, and any of the bad habits below.
  */
 
-#include "core/upstream.h"
+#include "core/upstream/upstream.h"
 
 #define SIM_ENTRIES_MAX 512
 

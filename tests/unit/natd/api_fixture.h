@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "natd/server.h"
+#include "natd/api/server.h"
 #include "tests/fake/credentials.h"
 #include "tests/fake/gateway.h"
 

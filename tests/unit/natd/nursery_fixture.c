@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "box.h"
-#include "natd/worker.h"
+#include "natd/workers/worker.h"
 
 #define PATIENCE_MSEC 10000
 

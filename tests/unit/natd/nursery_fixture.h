@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "natd/nursery.h"
+#include "natd/workers/nursery.h"
 
 /* fork() in nursery_start(), and in the nursery, fails so: the @nth from now on */
 void fork_fail(unsigned int nth, int error);

@@ -10,7 +10,7 @@
 
 #include "../core/make.h"
 #include "core/conditions.h"
-#include "natd/store.h"
+#include "natd/store/store.h"
 
 /**
  * struct shelf

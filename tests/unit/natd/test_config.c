@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/config.h"
+#include "natd/config/config.h"
 
 /* A case is a folder with a natd.conf and, when it is wrong, the sentence in "error". */
 #define CONFIG_CASES TEST_ROOT "/tests/cases/config/"

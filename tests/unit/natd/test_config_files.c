@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "natd/config.h"
+#include "natd/config/config.h"
 
 /* A file from which nothing can be read, whatever would stand in it. */
 

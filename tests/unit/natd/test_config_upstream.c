@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "natd/config.h"
+#include "natd/config/config.h"
 
 /* The block of natd.conf about routers above us; what is wrong in it: tests/cases/config.
  */

@@ -29,8 +29,8 @@
 
 #include "box.h"
 #include "core/cleanup.h"
-#include "natd/confine.h"
-#include "natd/landlock.h"
+#include "natd/workers/confine.h"
+#include "natd/workers/landlock.h"
 
 #define KINDS (CONFINE_IGD + 1)
 

@@ -19,8 +19,8 @@
 
 #include "box.h"
 #include "core/cleanup.h"
-#include "natd/confine.h"
-#include "natd/landlock.h"
+#include "natd/workers/confine.h"
+#include "natd/workers/landlock.h"
 
 static int made(long r)
 {

@@ -20,9 +20,9 @@
 
 #include "box.h"
 #include "core/cleanup.h"
-#include "natd/confine.h"
-#include "natd/landlock.h"
-#include "natd/reach.h"
+#include "natd/workers/confine.h"
+#include "natd/workers/landlock.h"
+#include "natd/workers/reach.h"
 
 static char dir[] = "/tmp/natd-confine-XXXXXX";
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * When the connection tracker need not be read: natd/ending.h, struct ending_memory
+ * When the connection tracker need not be read: natd/gateway/ending.h, struct
+ * ending_memory
  */
 
 #include <criterion/criterion.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "natd/ending.h"
+#include "natd/gateway/ending.h"
 #include "tests/fake/parts.h"
 
 static struct ending_memory memory;

@@ -8,8 +8,8 @@
 
 #include "../core/make.h"
 #include "core/cleanup.h"
-#include "natd/ending.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
+#include "natd/gateway/ending.h"
 #include "tests/fake/parts.h"
 
 /*

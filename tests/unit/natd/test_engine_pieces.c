@@ -7,8 +7,8 @@
 
 #include "../core/make.h"
 #include "core/cleanup.h"
-#include "natd/ending.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
+#include "natd/gateway/ending.h"
 #include "tests/fake/parts.h"
 
 /* Connections that are ended while the loop goes on, by the real table and engine. */

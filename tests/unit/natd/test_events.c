@@ -9,8 +9,8 @@
 #include <criterion/criterion.h>
 
 #include "core/cleanup.h"
-#include "natd/events.h"
-#include "natd/stream.h"
+#include "natd/events/events.h"
+#include "natd/events/stream.h"
 
 #define FIRST 1000
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/conditions.h"
-#include "natd/events.h"
+#include "natd/events/events.h"
 #include "tests/unit/core/heap.h"
 
 #define FIRST 1000

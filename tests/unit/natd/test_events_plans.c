@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "core/cleanup.h"
-#include "natd/events.h"
+#include "natd/events/events.h"
 #include "tests/unit/core/make.h"
 
 #define FIRST 1000

@@ -11,7 +11,7 @@
 #include <criterion/criterion.h>
 
 #include "core/cleanup.h"
-#include "natd/server_private.h"
+#include "natd/api/server_private.h"
 #include "tests/unit/natd/api_fixture.h"
 
 static struct api api;

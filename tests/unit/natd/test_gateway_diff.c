@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/gateway_private.h"
+#include "natd/gateway/gateway_private.h"
 #include "tests/fake/alloc.h"
 #include "tests/unit/core/make.h"
 

@@ -7,7 +7,7 @@
 
 #include <criterion/criterion.h>
 
-#include "natd/server_private.h"
+#include "natd/api/server_private.h"
 #include "tests/unit/natd/api_fixture.h"
 
 #define CHAIN "\"chain\":\"ip a b (hook forward, policy drop)\",\"state\":\"gone\""

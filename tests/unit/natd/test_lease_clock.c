@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "natd/lease_clock.h"
+#include "natd/common/lease_clock.h"
 
 #define SECOND	 UINT64_C(1000)
 #define HOUR	 (3600 * SECOND)

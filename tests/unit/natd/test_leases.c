@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/leases.h"
+#include "natd/gateway/leases.h"
 #include "tests/fake/alloc.h"
 
 /*

@@ -6,8 +6,8 @@
 
 #include "../core/make.h"
 #include "core/cleanup.h"
-#include "natd/leases.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
+#include "natd/gateway/leases.h"
 #include "tests/fake/parts.h"
 
 /* Leases by the real table and the real engine; store and kernel are fakes. */

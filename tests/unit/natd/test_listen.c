@@ -15,7 +15,7 @@
 
 #include <criterion/criterion.h>
 
-#include "natd/server.h"
+#include "natd/api/server.h"
 
 static char dir[64], path[108];
 static struct server_fault why;

@@ -14,7 +14,7 @@
 
 #include "box.h"
 #include "core/cleanup.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
 
 static int read_end = -1;
 

@@ -15,8 +15,8 @@
 
 #include "box.h"
 #include "core/cleanup.h"
-#include "natd/confine_private.h"
-#include "natd/nursery_private.h"
+#include "natd/workers/confine_private.h"
+#include "natd/workers/nursery_private.h"
 #include "nursery_fixture.h"
 
 static bool is_status(pid_t pid, const char *name, const char *wanted)

@@ -10,7 +10,7 @@
 
 #include "box.h"
 #include "core/cleanup.h"
-#include "natd/nursery_private.h"
+#include "natd/workers/nursery_private.h"
 #include "nursery_fixture.h"
 
 struct fault {

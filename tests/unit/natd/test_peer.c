@@ -14,7 +14,7 @@
 #include <criterion/criterion.h>
 
 #include "core/cleanup.h"
-#include "natd/access.h"
+#include "natd/access/access.h"
 
 #define MAY_ALL (MAY_LOOK | MAY_CHANGE | MAY_CONTROL)
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "box.h"
-#include "natd/privileges.h"
+#include "natd/workers/privileges.h"
 
 #define NET_ADMIN (UINT64_C(1) << CAP_NET_ADMIN)
 

@@ -9,7 +9,7 @@
 #include "shelf.h"
 
 /* private: what natd --recover makes of the kernel's elements */
-#include "natd/recover_slots.h"
+#include "natd/gateway/recover_slots.h"
 
 static struct slots slots;
 static struct table *table;

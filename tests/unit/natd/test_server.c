@@ -15,7 +15,7 @@
 #include <criterion/criterion.h>
 
 #include "core/cleanup.h"
-#include "natd/server_private.h"
+#include "natd/api/server_private.h"
 #include "tests/unit/natd/api_fixture.h"
 
 #define GET "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"

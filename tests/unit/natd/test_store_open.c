@@ -16,7 +16,7 @@
 #include "shelf.h"
 
 /* private: to give a wrong row its right checksum */
-#include "natd/store_private.h"
+#include "natd/store/store_private.h"
 
 static struct shelf shelf;
 

@@ -12,7 +12,7 @@
 #include "shelf.h"
 
 /* private: the format that is the present one */
-#include "natd/store_private.h"
+#include "natd/store/store_private.h"
 
 /*
  * Stores that a release of each format wrote, kept in tests/cases/store: vN.db, and

@@ -8,8 +8,8 @@
 
 #include "../core/make.h"
 #include "core/cleanup.h"
-#include "natd/log.h"
-#include "natd/traffic.h"
+#include "natd/common/log.h"
+#include "natd/kernel/traffic.h"
 #include "rules/conntrack.h"
 #include "tests/fake/alloc.h"
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "core/endpoint.h"
-#include "natd/worker.h"
+#include "natd/workers/worker.h"
 
 static pid_t start(int *ret_fd)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
-#include "natd/worker_igd_text.h"
+#include "natd/workers/worker_igd_text.h"
 
 Test(worker_igd_text, numbers_are_digits_and_nothing_else)
 {

@@ -9,7 +9,7 @@
 
 #include "core/natpmp.h"
 #include "core/pcp.h"
-#include "natd/worker_datagram.h"
+#include "natd/workers/worker_datagram.h"
 
 static struct in6_addr addr(const char *text)
 {

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
-#include "natd/confine.h"
-#include "natd/worker.h"
+#include "natd/workers/confine.h"
+#include "natd/workers/worker.h"
 #include "tests/kernel/netns.h"
 
 #define PATIENCE_MS 10000
@@ -256,7 +256,7 @@ static const struct role {
 	[WORKER_IGD] = { CONFINE_IGD, worker_igd, "igd" },
 };
 
-/* As the nursery does: natd/nursery_child.c. */
+/* As the nursery does: natd/workers/nursery_child.c. */
 static _Noreturn void be_worker(const struct role *role, int fd)
 {
 	struct confine_fault why;

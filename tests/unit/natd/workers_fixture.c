@@ -5,7 +5,7 @@
 
 #include "box.h"
 #include "core/cleanup.h"
-#include "natd/log.h"
+#include "natd/common/log.h"
 
 struct world world;
 

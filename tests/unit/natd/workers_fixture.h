@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "natd/workers.h"
+#include "natd/workers/workers.h"
 #include "nursery_fixture.h"
 
 #define USEC_PER_SEC 1000000ULL
