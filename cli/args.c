@@ -9,6 +9,9 @@
 
 #include "cli/text.h"
 #include "cli/verb.h"
+#include "core/mapping.h"
+
+#define USAGE_MAX 256
 
 /* words that are still to be sorted */
 struct rest {
@@ -237,19 +240,65 @@ static int check_options(const struct args *args, struct flaw *why)
 	return 0;
 }
 
+/* Of "PROTO PORT WISH | ID|NAME WISH" the one that the first word speaks for. */
+static const char *alternative(const struct args *args, char buf[static USAGE_MAX])
+{
+	const char *usage = args->verb->usage, *bar = strstr(usage, " | ");
+	uint8_t bits;
+
+	if (!bar || !args->n_operands)
+		return usage;
+	if (protocols_parse(args->operands[0], &bits) < 0)
+		return bar + strlen(" | ");
+	snprintf(buf, USAGE_MAX, "%.*s", (int)(bar - usage), usage);
+	return buf;
+}
+
+/* Is @word more likely to belong behind a port? Of a forward that is there already the
+ * port is a number, where a new one may have a service, or "auto". */
+static bool is_behind_port(const char *word, bool is_new)
+{
+	return strpbrk(word, ".:") || (!is_new && word[strspn(word, "0123456789-")]);
+}
+
+/* In "tcp yes" and "tcp 192.168.1.10" it is the port, in "tcp 8080" what comes behind. */
+static size_t missing(const struct args *args, const char *usage)
+{
+	const bool is_new = usage == args->verb->usage;
+	char operand[GRAMMAR_WORD_MAX];
+
+	if (args->n_operands == 2 && is_behind_port(args->operands[1], is_new) &&
+	    !strcmp(grammar_operand(usage, 1, operand), "PORT"))
+		return 1;
+	return args->n_operands;
+}
+
+static int flaw_missing(const struct args *args, const char *usage, struct flaw *why)
+{
+	const char *name = args->verb->name;
+	char operand[GRAMMAR_WORD_MAX];
+
+	if (strstr(usage, " | "))
+		return flaw_set(why, "%s: the forward is missing. Usage: natctl %s %s",
+				name, name, usage);
+	return flaw_set(why, "%s: %s is missing. Usage: natctl %s %s", name,
+			grammar_operand(usage, missing(args, usage), operand), name,
+			usage);
+}
+
 int args_check(const struct args *args, struct flaw *why)
 {
+	char buf[USAGE_MAX];
+	const char *meant = alternative(args, buf);
 	const char *usage = args->verb->usage, *name = args->verb->name;
-	char operand[GRAMMAR_WORD_MAX];
-	size_t min, max;
+	size_t min, max, most;
 
 	if (check_options(args, why) < 0)
 		return -EINVAL;
-	grammar_operands(usage, &min, &max);
+	grammar_operands(meant, &min, &most);
 	if (args->n_operands < min)
-		return flaw_set(why, "%s: %s is missing. Usage: natctl %s %s", name,
-				grammar_operand(usage, args->n_operands, operand), name,
-				usage);
+		return flaw_missing(args, meant, why);
+	grammar_operands(usage, &min, &max);
 	if (args->n_operands > max)
 		return flaw_set(why, "%s: %s is one word too many. Usage: natctl %s%s%s",
 				name, args->operands[max], name, *usage ? " " : "",

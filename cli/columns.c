@@ -5,17 +5,23 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <libsmartcols/libsmartcols.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+
+/* to which what may be cut is not cut before all is left out that may be */
+#define SHORT_WIDTH 16
 
 /*
  * struct columns
  * @rows: each one allocation, its cells one after the other, NUL between them
  * @used: of each column: a cell of it holds something
+ * @least: columns that may be left out from this number on are
  */
 struct columns {
 	const struct column *columns;
@@ -23,6 +29,7 @@ struct columns {
 	size_t n;
 	char **rows;
 	size_t n_rows, room;
+	unsigned int least;
 };
 
 /* what we use of libsmartcols, found at run time; the types are its header's */
@@ -48,6 +55,7 @@ int columns_new(const struct column *columns, size_t n, struct columns **ret)
 		free(table);
 		return -ENOMEM;
 	}
+	table->least = UINT_MAX;
 	table->columns = columns;
 	table->n = n;
 	*ret = table;
@@ -105,7 +113,7 @@ static bool is_shown(const struct columns *table, size_t i)
 {
 	const struct column *c = &table->columns[i];
 
-	return !c->hidden && (!c->sparse || table->used[i]);
+	return !c->hidden && (!c->sparse || table->used[i]) && c->spare < table->least;
 }
 
 static bool library_find(void *handle, struct library *ret)
@@ -212,6 +220,45 @@ static int width_of(const struct columns *table, size_t column)
 		width = len > width ? len : width;
 	}
 	return (int)width;
+}
+
+static size_t width_of_all(const struct columns *table)
+{
+	size_t width = 0;
+
+	for (size_t j = 0; j < table->n; j++) {
+		size_t w = (size_t)width_of(table, j);
+
+		if (!is_shown(table, j))
+			continue;
+		if (table->columns[j].cut && w > SHORT_WIDTH)
+			w = SHORT_WIDTH;
+		width += w + (width ? 1 : 0);
+	}
+	return width;
+}
+
+static unsigned int sparest(const struct columns *table)
+{
+	unsigned int most = 0;
+
+	for (size_t j = 0; j < table->n; j++) {
+		if (is_shown(table, j) && table->columns[j].spare > most)
+			most = table->columns[j].spare;
+	}
+	return most;
+}
+
+void columns_fit(struct columns *table, FILE *out)
+{
+	const int fd = fileno(out);
+	struct winsize size;
+	unsigned int most;
+
+	if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size) < 0 || !size.ws_col)
+		return;
+	while (width_of_all(table) > size.ws_col && (most = sparest(table)))
+		table->least = most;
 }
 
 /* @row NULL: the names of the columns */

@@ -4,7 +4,8 @@
 /*
  * columns - rows of text, printed as a table
  *
- * On a terminal as wide as that, cutting what may be cut; elsewhere nothing is cut.
+ * On a terminal as wide as that, leaving out and cutting what may be; elsewhere it is all
+ * there.
  * libsmartcols does it, loaded when a table is printed, since loading it costs more than
  * most commands take in all.
  */
@@ -19,13 +20,16 @@
  * @right:  numbers
  * @cut:    may be cut when the terminal is narrow
  * @sparse: left out where none of its cells holds anything but "" or "-"
- * @hidden: left out */
+ * @hidden: left out
+ * @spare:  may be left out when the terminal is narrow: those with the highest number
+ * first */
 struct column {
 	const char *name;
 	bool right;
 	bool cut;
 	bool sparse;
 	bool hidden;
+	unsigned char spare;
 };
 
 struct columns;
@@ -38,6 +42,11 @@ DEFINE_CLEANUP(columns_free, struct columns *)
 /** columns_add() - a row of as many cells as there are columns; copied. Return: 0,
  * -ENOMEM */
 int columns_add(struct columns *table, const char *const *cells);
+
+/** columns_fit() - leave out what may be, as long as @out is a terminal that is too
+ * narrow for what has been added; names and whatever else may be cut count as short ones
+ */
+void columns_fit(struct columns *table, FILE *out);
 
 /** columns_print() - Return: 0, -ENOMEM */
 int columns_print(const struct columns *table, FILE *out);

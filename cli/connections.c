@@ -20,13 +20,13 @@ static const struct column columns[] = {
 	{ .name = "NAME", .cut = true },
 	{ .name = "PROTO" },
 	{ .name = "REMOTE" },
-	{ .name = "EXTERNAL" },
+	{ .name = "EXTERNAL", .spare = 1 },
 	{ .name = "INTERNAL" },
 	{ .name = "STATE" },
-	{ .name = "AGE", .right = true, .sparse = true },
-	{ .name = "TIMEOUT", .right = true },
-	{ .name = "IN", .right = true, .sparse = true },
-	{ .name = "OUT", .right = true, .sparse = true },
+	{ .name = "AGE", .right = true, .sparse = true, .spare = 3 },
+	{ .name = "TIMEOUT", .right = true, .spare = 2 },
+	{ .name = "IN", .right = true, .sparse = true, .spare = 4 },
+	{ .name = "OUT", .right = true, .sparse = true, .spare = 4 },
 };
 
 struct listing {
@@ -127,11 +127,41 @@ static int list_people(struct listing *l, const struct request *request)
 		return session_unread(l->session, r);
 	if (l->session->quiet)
 		return EXIT_DONE;
+	columns_fit(l->table, stdout);
 	if (l->n && columns_print(l->table, stdout) < 0)
 		return session_unread(l->session, -ENOMEM);
 	if (!l->n)
 		puts("no connections");
 	return EXIT_DONE;
+}
+
+/*
+ * Nobody's connections and those of a forward that is not there are one empty list: who
+ * mistyped a name is told so.
+ */
+static int check_chosen(struct session *session, const struct selector *chosen)
+{
+	struct request request = { .method = "GET" };
+	json_t *answer;
+	struct query query;
+	char path[48];
+	size_t n;
+	int status;
+
+	snprintf(path, sizeof(path), "/v1/mappings/%" PRIu64, chosen->id);
+	query_begin(&query, chosen->id ? path : "/v1/mappings");
+	if (chosen->name[0])
+		query_add(&query, "name", chosen->name);
+	request.path = query.path;
+	status = session_read(session, &request, &answer);
+	if (status != EXIT_DONE)
+		return status;
+	n = json_array_size(answer);
+	json_decref(answer);
+	if (chosen->id || n)
+		return EXIT_DONE;
+	session_fault(session, "no forward is called %s. See: natctl list", chosen->name);
+	return EXIT_REFUSED;
 }
 
 static int list(struct session *session, const char *path)
@@ -163,19 +193,19 @@ static int print_ended(const struct session *session, json_t *answer)
 	return 0;
 }
 
-static int read_query(const struct args *args, struct query *query, struct flaw *why)
+static int read_query(const struct args *args, struct query *query,
+		      struct selector *ret_chosen, struct flaw *why)
 {
-	struct selector selector = { 0 };
 	char id[24];
 
 	query_begin(query, "/v1/connections");
-	if (args->n_operands && select_word(args->operands[0], &selector, why) < 0)
+	if (args->n_operands && select_word(args->operands[0], ret_chosen, why) < 0)
 		return -EINVAL;
-	snprintf(id, sizeof(id), "%" PRIu64, selector.id);
-	if (selector.id)
+	snprintf(id, sizeof(id), "%" PRIu64, ret_chosen->id);
+	if (ret_chosen->id)
 		query_add(query, "mapping", id);
-	if (selector.name[0])
-		query_add(query, "name", selector.name);
+	if (ret_chosen->name[0])
+		query_add(query, "name", ret_chosen->name);
 	if (filters_read(args, query, why) < 0)
 		return -EINVAL;
 	if (args_has(args, "--kill") && query->mark == '?')
@@ -188,11 +218,18 @@ static int read_query(const struct args *args, struct query *query, struct flaw 
 static int connections_run(struct session *session, const struct args *args)
 {
 	struct request request = { .method = "DELETE" };
+	struct selector chosen = { 0 };
 	struct query query;
 	struct flaw why;
+	int status;
 
-	if (read_query(args, &query, &why) < 0)
+	if (read_query(args, &query, &chosen, &why) < 0)
 		return session_usage(session, "%s", why.text);
+	if (args->n_operands) {
+		status = check_chosen(session, &chosen);
+		if (status != EXIT_DONE)
+			return status;
+	}
 	if (!args_has(args, "--kill"))
 		return list(session, query.path);
 	request.path = query.path;

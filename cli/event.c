@@ -8,6 +8,7 @@
 
 #include "cli/changes.h"
 #include "cli/text.h"
+#include "cli/upstream.h"
 #include "core/api.h"
 #include "core/duration.h"
 
@@ -134,12 +135,14 @@ static void say_before(const struct event *event, const struct mapping *m, char 
 static void say_mapping(const struct event *event, char *buf, size_t size)
 {
 	json_int_t ended = json_integer_value(json_object_get(event->json, "ended"));
-	char text[MAPPING_STRLEN], suffix[CHANGES_ENDED_STRLEN];
+	char text[CHANGES_MAPPING_STRLEN], suffix[CHANGES_ENDED_STRLEN];
+	const bool is_new = !strcmp(event->word, "added");
 	struct mapping m;
 
 	if (!read_mapping(event, "mapping", &m))
 		return;
-	text_append(buf, size, "%" PRIu64 ": %s", m.id, mapping_describe(&m, text));
+	text_append(buf, size, "%" PRIu64 ": %s", m.id,
+		    is_new ? changes_describe(&m, text) : mapping_describe(&m, text));
 	say_before(event, &m, buf, size);
 	text_append(buf, size, "%s",
 		    changes_ended(ended > 0 ? (uint64_t)ended : 0, suffix));
@@ -212,8 +215,8 @@ static void say_router(const struct event *event, char *buf, size_t size)
 
 	snprintf(buf, size, "%s: the router %s %s %s", text_at(event->json, "interface"),
 		 text_at(event->json, "router"),
-		 found ? "speaks" : "answers no longer by",
-		 text_at(event->json, "protocol"));
+		 found ? "speaks" : "no longer answers by",
+		 upstream_protocol(text_at(event->json, "protocol")));
 }
 
 static void say_external(const struct event *event, char *buf, size_t size)
@@ -320,7 +323,7 @@ void event_print(const struct event *event, FILE *out)
 			sayings[i].say(event, sentence, sizeof(sentence));
 	print_time(event, out);
 	snprintf(word, sizeof(word), "%s", event->word);
-	fprintf(out, "%-12s  %s\n", text_clean(word), text_clean(sentence));
+	fprintf(out, "%-16s  %s\n", text_clean(word), text_clean(sentence));
 }
 
 const char *event_label(const struct event *event, char buf[static EVENT_LABEL_STRLEN])

@@ -24,7 +24,7 @@ static const struct {
 	{ "--state", "active, disabled, waiting or shadowed" },
 	{ "--owner", "who added it: uid:1000, a user's name, or config" },
 	{ "--problems", "those alone that have some" },
-	{ "--wide", "more columns: service, bytes, owner, comment" },
+	{ "--wide", "all columns: service, owner and comment, too" },
 	{ "--wait", "until there is one, or so long" },
 	{ "--gateway", "natd's own, not that of the router above us" },
 	{ "--remote", "address or prefix at the other end" },

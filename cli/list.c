@@ -47,13 +47,13 @@ static const struct column columns[CELL_COUNT] = {
 	[CELL_UPSTREAM] = { .name = "UPSTREAM", .sparse = true },
 	[CELL_SERVICE] = { .name = "SERVICE", .hidden = true },
 	[CELL_INTERNAL] = { .name = "INTERNAL" },
-	[CELL_FROM] = { .name = "FROM", .sparse = true },
-	[CELL_LEASE] = { .name = "LEASE", .right = true, .sparse = true },
-	[CELL_CONNECTIONS] = { .name = "CONNECTIONS", .right = true },
-	[CELL_TOTAL] = { .name = "TOTAL", .right = true },
-	[CELL_IN] = { .name = "IN", .right = true },
-	[CELL_OUT] = { .name = "OUT", .right = true },
-	[CELL_ORIGIN] = { .name = "ORIGIN" },
+	[CELL_FROM] = { .name = "FROM", .sparse = true, .spare = 1 },
+	[CELL_LEASE] = { .name = "LEASE", .right = true, .sparse = true, .spare = 2 },
+	[CELL_CONNECTIONS] = { .name = "CONNECTIONS", .right = true, .spare = 3 },
+	[CELL_TOTAL] = { .name = "TOTAL", .right = true, .spare = 4 },
+	[CELL_IN] = { .name = "IN", .right = true, .spare = 6 },
+	[CELL_OUT] = { .name = "OUT", .right = true, .spare = 6 },
+	[CELL_ORIGIN] = { .name = "ORIGIN", .spare = 5 },
 	[CELL_OWNER] = { .name = "OWNER", .hidden = true },
 	[CELL_STATE] = { .name = "STATE" },
 	[CELL_COMMENT] = { .name = "COMMENT", .cut = true, .hidden = true },
@@ -213,6 +213,8 @@ static int print_listing(struct listing *l, bool filtered)
 		puts(filtered ? "no forward fits" : "no forwards");
 		return EXIT_DONE;
 	}
+	if (!l->wide)
+		columns_fit(l->table, stdout);
 	if (columns_print(l->table, stdout) < 0 || notes_print(&l->notes, stdout) < 0)
 		return session_unread(l->session, -ENOMEM);
 	blocked_print(&l->blocked, stdout);
@@ -275,11 +277,11 @@ const struct verb verb_list = {
 		"must have is not there yet), shadowed or partly (others take all or a part\n"
 		"of it), in-use (a program of the gateway listens there), or blocked (a chain\n"
 		"of another program would drop what it lets in); below the table it is said\n"
-		"why. CONNECTIONS are those now live, TOTAL those since the forward was put\n"
-		"into the kernel. FROM, LEASE (what is left of it), IN and OUT (bytes) are\n"
-		"there where there are any; UPSTREAM where a router above us is asked: the\n"
+		"why. CONNECTIONS are those now live, TOTAL those since the forward is there,\n"
+		"IN and OUT bytes, where natd counts them. FROM and LEASE (what is left of it)\n"
+		"are there where there are any; UPSTREAM where a router above us is asked: the\n"
 		"address and port that the internet sees, or asking, refused, unanswered, no\n"
-		"router.\n"
+		"router. A narrow terminal has fewer columns; --wide has all.\n"
 		"\n"
 		"  natctl list\n"
 		"  natctl list --problems\n"

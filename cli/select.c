@@ -26,14 +26,11 @@ static int operands_len(const char *usage)
 	return others ? (int)(others - usage) : (int)strlen(usage);
 }
 
-static int flaw_ports(const struct args *args, size_t n, struct flaw *why)
+static int flaw_ports(const struct args *args, struct flaw *why)
 {
 	const char *verb = args->verb->name, *usage = args->verb->usage;
 	const int shown = operands_len(usage);
 
-	if (n < 2)
-		return flaw_set(why, "%s %s: the port is missing. Usage: natctl %s %.*s",
-				verb, args->operands[0], verb, shown, usage);
 	return flaw_set(why, "%s: %s is one word too many. Usage: natctl %s %.*s", verb,
 			args->operands[2], verb, shown, usage);
 }
@@ -45,7 +42,7 @@ static int read_ports(const struct args *args, size_t n, struct selection *ret,
 	uint16_t port;
 
 	if (n != 2)
-		return flaw_ports(args, n, why);
+		return flaw_ports(args, why);
 	if (value_protocols(args->operands[0], &bits, why) < 0 ||
 	    value_port(args->operands[1], bits, &port, why) < 0)
 		return -EINVAL;

@@ -10,6 +10,7 @@
 
 #include "cli/status.h"
 #include "cli/text.h"
+#include "cli/upstream.h"
 #include "core/api.h"
 
 /* "2025-01-31 12:00:00 (in 30 minutes)", or "" */
@@ -57,7 +58,7 @@ static void print_router(const json_t *wan)
 		   *name = status_string(wan, "name");
 	const char *external = status_string(wan, "external"),
 		   *stun = status_string(wan, "stun");
-	const char *protocol = status_string(wan, "protocol");
+	const char *protocol = upstream_protocol(status_string(wan, "protocol"));
 	char line[STATUS_LINE_STRLEN] = "";
 
 	if (*gateway)
@@ -117,6 +118,8 @@ static void print_worker(const json_t *worker)
 		   *end = status_string(worker, "end");
 	const uint64_t restarts = status_number(worker, "restarts");
 	const bool up = json_is_true(json_object_get(worker, "up"));
+	/* this one is started for a question, and dismissed after it */
+	const char *down = strcmp(role, "resolver") ? "down" : "at rest";
 	char things[TEXT_PHRASE_STRLEN], at[TEXT_PHRASE_STRLEN];
 	char again[TEXT_PHRASE_STRLEN + 16] = "";
 
@@ -125,7 +128,7 @@ static void print_worker(const json_t *worker)
 	if (restarts)
 		snprintf(again, sizeof(again), ", restarted %s",
 			 text_things(restarts, "time", things));
-	status_field("worker", "%s is %s%s%s%s%s%s", role, up ? "up" : "down", again,
+	status_field("worker", "%s is %s%s%s%s%s%s", role, up ? "up" : down, again,
 		     *end ? "; last end: " : "", end,
 		     *status_moment(worker, "ended", at) ? ", " : "", at);
 }

@@ -2,8 +2,27 @@
 #include "cli/upstream.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/text.h"
+#include "core/cleanup.h"
+
+const char *upstream_protocol(const char *name)
+{
+	static const struct {
+		const char *name, *words;
+	} protocols[] = {
+		{ "pcp", "PCP" },
+		{ "nat-pmp", "NAT-PMP" },
+		{ "upnp", "UPnP" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		if (!strcmp(protocols[i].name, name))
+			return protocols[i].words;
+	}
+	return name;
+}
 
 bool upstream_is_seen(const struct upstream_view *view)
 {
@@ -56,7 +75,7 @@ bool upstream_is_problem(const struct mapping *m, const struct upstream_view *vi
 	case UPSTREAM_STATE_UNANSWERED:
 		return true;
 	case UPSTREAM_STATE_OFF:
-		return m->enabled && view->why[0];
+		return m->enabled && (view->why[0] || m->upstream == UPSTREAM_YES);
 	case UPSTREAM_STATE_NO_ROUTER:
 	case UPSTREAM_STATE_ASKING:
 	case UPSTREAM_STATE_MAPPED:
@@ -70,7 +89,8 @@ static const char *plain_why(enum upstream_state state)
 {
 	switch (state) {
 	case UPSTREAM_STATE_OFF:
-		return "the router above us is not asked for it";
+		return "the router above us is not asked for it (see upstream in "
+		       "natd.conf)";
 	case UPSTREAM_STATE_NO_ROUTER:
 		return "no router above us answers";
 	case UPSTREAM_STATE_ASKING:

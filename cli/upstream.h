@@ -20,6 +20,9 @@
 const char *upstream_cell(const struct mapping *m, const struct upstream_view *view,
 			  char buf[static UPSTREAM_CELL_STRLEN]);
 
+/** upstream_protocol() - "PCP" for natd's "pcp"; what is not known stays as it is */
+const char *upstream_protocol(const char *name);
+
 /** upstream_is_seen() - is the endpoint known that the internet sees? */
 bool upstream_is_seen(const struct upstream_view *view);
 
@@ -27,7 +30,7 @@ bool upstream_is_seen(const struct upstream_view *view);
 bool upstream_is_missing(const struct mapping *m, const struct upstream_view *view);
 
 /** upstream_is_problem() - it is not there, and it can be said why: refused, unanswered,
- * or it is wished for and cannot go */
+ * or it is wished for and cannot go, or is not asked for */
 bool upstream_is_problem(const struct mapping *m, const struct upstream_view *view);
 
 /** upstream_why() - a phrase for a mapping that the router above us does not hold,

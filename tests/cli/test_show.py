@@ -185,6 +185,7 @@ def connections_are_a_table():
 @test
 def connections_are_chosen_and_ended():
     with natd() as fake:
+        run(f"add {WEB}")
         fake.flows = [FLOW, FLOW]
         for words, query in (("web", "name=web"), ("7", "mapping=7"),
                              ("web --proto udp --remote 198.51.100.0/24",
@@ -195,9 +196,14 @@ def connections_are_chosen_and_ended():
         assert fake.requests[-1][:2] == ("GET", "/v1/connections?name=web")
         fake.pending = {"pending": True}
         expect(run("connections 7 --kill"), 0, None, re.compile("may go on"))
+        before = len(fake.requests)
+        for words in ("connections wbe", "connections wbe --kill", "connections wbe --json"):
+            expect(run(words), 1, "", "natctl: no forward is called wbe. See: natctl list\n")
+        expect(run("connections 99 --kill"), 1, "", re.compile("99"))
+        assert all(r[1].startswith("/v1/mappings") for r in fake.requests[before:])
     with natd(ok("application/json", "[3]")):
         expect(run("connections"), 3, "", re.compile("not understood"))
-        expect(run("connections 7 --kill"), 3, "", re.compile("not understood"))
+        expect(run("connections --proto tcp --kill"), 3, "", re.compile("not understood"))
 
 
 @test
@@ -261,6 +267,25 @@ def the_table_fits_the_terminal_and_is_whole_in_a_pipe():
     assert name in wide and name in piped, (wide, piped)
     assert name not in narrow and "192.168.1.10:80" in narrow, narrow
     assert all(len(line) <= 80 for line in narrow.splitlines()), narrow
+
+
+@test
+def a_narrow_terminal_has_fewer_columns():
+    spared = {108: "FROM LEASE CONNECTIONS TOTAL IN OUT ORIGIN", 101: "FROM LEASE CONNECTIONS "
+              "TOTAL ORIGIN", 94: "FROM LEASE CONNECTIONS TOTAL", 88: "FROM LEASE CONNECTIONS",
+              87: "FROM LEASE", 75: "FROM", 54: "", 20: ""}
+    with natd() as fake:
+        run("add tcp 9000-9003 192.168.1.10:8000 --from 198.51.100.0/24 --lease 90m --name web")
+        fake.flows = [{**FLOW, "age": 12, "bytes_in": 1200, "bytes_out": 7}]
+        for columns, spare in spared.items():
+            head, row = on_terminal("list", columns).splitlines()
+            assert head.split() == f"ID NAME PROTO EXTERNAL INTERNAL {spare} STATE".split(), head
+            assert columns < 54 or max(len(head), len(row)) <= columns, (columns, head, row)
+            assert "192.168.1.10:8000-8003" in row, row
+        whole = run("list")[1].splitlines()[0].split()
+        assert set(on_terminal("list --wide").splitlines()[0].split()) > set(whole)
+        flows = on_terminal("connections").splitlines()
+    assert flows[0].split() == "ID NAME PROTO REMOTE EXTERNAL INTERNAL STATE".split(), flows
 
 
 @test

@@ -74,6 +74,8 @@ def below_the_list_it_is_said_why_a_router_does_not_hold_it():
         for wish in ("yes", "default"):
             run(f"add tcp 8{len(fake.mappings)} 192.168.1.10 --upstream {wish}")
             fake.mappings[-1]["upstream"]["problem"] = "it has more than 64 ports"
+        run("add tcp 89 192.168.1.10 --upstream yes")
+        run("add tcp 88 192.168.1.10")
         fake.router = ASKING
         run("add tcp 90 192.168.1.10")
         got = run("list --problems")
@@ -83,7 +85,9 @@ def below_the_list_it_is_said_why_a_router_does_not_hold_it():
         "not upstream: 8: nothing?[2J\n"
         "not upstream: 9: the router above us refuses it\n"
         "not upstream: 10: it has more than 64 ports\n"
-        "not upstream: 11: it has more than 64 ports\n"), notes(got)
+        "not upstream: 11: it has more than 64 ports\n"
+        "not upstream: 12: the router above us is not asked for it (see upstream in natd.conf)\n"
+        ), notes(got)
 
 
 @test
@@ -106,7 +110,7 @@ def of_one_that_waits_for_the_router_it_is_said_once():
         "waiting: 8: the router above us is being asked\n"
         "waiting: 9: no router above us answers\n"
         "waiting: 10: the router above us does not answer\n"
-        "waiting: 11: the router above us is not asked for it\n"
+        "waiting: 11: the router above us is not asked for it (see upstream in natd.conf)\n"
         f"waiting: 12: {soon}\n"
         "waiting: 13: 203.0.113.99 is no address of the WAN now\n"
         "waiting: 14: its LAN has no IPv6 prefix now\n"
@@ -241,7 +245,7 @@ def status_tells_of_each_router():
     assert text == (
         "upstream    wan0: mapped (51.15.0.9): the router 192.168.0.1 holds 4 ports for us at "
         "51.15.0.9\n"
-        '  router    192.168.0.1, speaks upnp, is called "Box?[2J 7590", has 51.15.0.9; STUN sees '
+        '  router    192.168.0.1, speaks UPnP, is called "Box?[2J 7590", has 51.15.0.9; STUN sees '
         "51.15.0.9\n"
         "  ports     4 held, 1 refused, 2 asked for\n"
         "  answered  2025-01-31 12:00:00 (N years ago)\n"
@@ -266,7 +270,7 @@ def status_has_a_verdict_in_words():
         "  router    STUN sees 203.0.113.5\n"
         "upstream    wan1: unknown\n"
         "upstream    wan1: IPv6\n"
-        "  router    fe80::1, speaks pcp\n"
+        "  router    fe80::1, speaks PCP\n"
         "  ports     0 held, 0 refused, 0 asked for\n"), text
 
 
@@ -308,7 +312,7 @@ def events_of_routers_are_put_into_words():
     upstream = {"interface": "wan0", "protocol": "pcp", "mapping": web}
     events = [
         event(101, "upstream-found", **router),
-        event(102, "upstream-lost", **router),
+        event(102, "upstream-lost", **{**router, "protocol": "nat-pmp"}),
         event(103, "external-address", **{**router, "address": "51.15.0.9"}),
         event(104, "external-address", **{**router, "address": None}),
         event(105, "upstream-mapped", **upstream, external="51.15.0.9:8080"),
@@ -324,15 +328,15 @@ def events_of_routers_are_put_into_words():
     lines = [re.sub("^2025-01-31 12:00:00  ", "", line) for line in got[1].splitlines()[1:]]
     head = '7: tcp 8080 "web" -> 192.168.1.10:80'
     assert lines == [
-        "upstream-found  wan0: the router 192.168.0.1 speaks pcp",
-        "upstream-lost  wan0: the router 192.168.0.1 answers no longer by pcp",
+        "upstream-found    wan0: the router 192.168.0.1 speaks PCP",
+        "upstream-lost     wan0: the router 192.168.0.1 no longer answers by NAT-PMP",
         "external-address  wan0: the router 192.168.0.1 has 51.15.0.9",
         "external-address  wan0: the router 192.168.0.1 has no external address",
-        f"upstream-mapped  {head}, seen by the internet at 51.15.0.9:8080",
-        f"upstream-mapped  {head}, held by the router above us",
+        f"upstream-mapped   {head}, seen by the internet at 51.15.0.9:8080",
+        f"upstream-mapped   {head}, held by the router above us",
         f"upstream-refused  {head}: port 8080 is? taken",
-        f"changed       {head}, upstream required",
-        "upstream-mapped  ",
+        f"changed           {head}, upstream required",
+        "upstream-mapped   ",
     ], lines
 
 

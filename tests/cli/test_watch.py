@@ -82,18 +82,18 @@ def each_event_is_a_line():
     expect(got, 0, None, "")
     lines = [re.sub("^2025-01-31 12:00:00  ", "", line) for line in got[1].splitlines()]
     assert lines == [
-        "start         what happens from now on, behind 100",
-        'added         7: tcp 8080 "web" -> 192.168.1.10:80',
-        'changed       8: tcp 8080 "web" -> 192.168.1.11:80, was 7 -> 192.168.1.10:80, '
+        "start             what happens from now on, behind 100",
+        'added             7: tcp 8080 "web" -> 192.168.1.10:80',
+        'changed           8: tcp 8080 "web" -> 192.168.1.11:80, was 7 -> 192.168.1.10:80, '
         "2 connections ended",
-        "removed       8: tcp 8080 -> 192.168.1.11:80, 1 connection ended",
-        "refused       uid 1000: Taken.",
-        "refused       Wrong?[2J.",
-        "wan-address   203.0.113.9 is new, 203.0.113.5 is lost",
-        "repaired      the kernel's table, deleted by nft (pid 4711)",
-        "repaired      the kernel's table, changed by somebody",
-        "foreign-drop  ip filter FORWARD (hook forward, policy drop): appeared",
-        "of-the-future  ",
+        "removed           8: tcp 8080 -> 192.168.1.11:80, 1 connection ended",
+        "refused           uid 1000: Taken.",
+        "refused           Wrong?[2J.",
+        "wan-address       203.0.113.9 is new, 203.0.113.5 is lost",
+        "repaired          the kernel's table, deleted by nft (pid 4711)",
+        "repaired          the kernel's table, changed by somebody",
+        "foreign-drop      ip filter FORWARD (hook forward, policy drop): appeared",
+        "of-the-future     ",
     ], got[1]
 
 
@@ -109,21 +109,24 @@ def what_befalls_a_forward_is_put_into_words():
         event(105, "changed", mapping={**web, "lease": {"lifetime": 5400}}, before=web, ended=0),
         event(106, "changed", mapping=mapping(7, 8080, "192.168.1.11", "web"),
               before={**web, "enabled": False, "lease": {"lifetime": 60}}, ended=1),
+        event(107, "added", mapping={**web, "enabled": False, "lease": {"lifetime": 5400},
+                                     "upstream": {"wish": "no"}}, ended=0),
     ]
     with natd() as fake:
         fake.streams = [[START, *events]]
-        got = run("watch -n 6")
+        got = run("watch -n 7")
     expect(got, 0, None, "")
     lines = [re.sub("^2025-01-31 12:00:00  ", "", line) for line in got[1].splitlines()[1:]]
     head = '7: tcp 8080 "web" -> 192.168.1.10:80'
     assert lines == [
-        f"expired       {head}, 2 connections ended",
-        f"waiting       {head}",
-        f"active        {head}",
-        'changed       7: tcp 8080 "www" -> 192.168.1.10:80, was "web", disabled, comment "x"',
-        f"changed       {head}, for 1h30m",
-        "changed       " + head.replace(".10:", ".11:")
+        f"expired           {head}, 2 connections ended",
+        f"waiting           {head}",
+        f"active            {head}",
+        'changed           7: tcp 8080 "www" -> 192.168.1.10:80, was "web", disabled, comment "x"',
+        f"changed           {head}, for 1h30m",
+        "changed           " + head.replace(".10:", ".11:")
         + ", was -> 192.168.1.10:80, enabled, for good, 1 connection ended",
+        f"added             {head}, for 1h30m, disabled, upstream no",
     ], lines
 
 

@@ -74,9 +74,12 @@ USAGE = {
     "add tcp 1000-1064 192.168.1.10 --upstream yes":
         re.compile("^natctl: add: [^\n]*64 ports[^\n]*\n$"),
     "upstream web maybe": "upstream maybe: give default, yes, no or required.",
-    "upstream web": "upstream: PORT is missing. Usage: natctl upstream PROTO PORT WISH | ID|NAME "
-                    "WISH",
-    "upstream tcp yes": "upstream tcp: the port is missing. Usage: natctl upstream PROTO PORT WISH",
+    "upstream": "upstream: the forward is missing. Usage: natctl upstream PROTO PORT WISH | ID|NAME "
+                "WISH",
+    "upstream web": "upstream: WISH is missing. Usage: natctl upstream ID|NAME WISH",
+    "upstream tcp": "upstream: PORT is missing. Usage: natctl upstream PROTO PORT WISH",
+    "upstream tcp yes": "upstream: PORT is missing. Usage: natctl upstream PROTO PORT WISH",
+    "upstream tcp 8080": "upstream: WISH is missing. Usage: natctl upstream PROTO PORT WISH",
     "upstream web game yes": "upstream: yes is one word too many. Give it to one forward after "
                              "the other.",
     "add tcp 80 192.168.1.300": "192.168.1.300 is no address. Write 192.168.1.10:80, "
@@ -86,6 +89,8 @@ USAGE = {
     "add tcp 80 127.0.0.1":
         "127.0.0.1 is a loopback address. Give the address of a host on the LAN.",
     "add tcp 80": f"add: ADDRESS[:PORT] is missing. {ADD}",
+    "add tcp auto": f"add: ADDRESS[:PORT] is missing. {ADD}",
+    "add tcp 192.168.1.10:80": f"add: PORT is missing. {ADD}",
     "add tcp 80 192.168.1.10 web": f"add: web is one word too many. {ADD}",
     "add tcp 80 192.168.1.10 --name": "--name needs a value: --name NAME",
     "add tcp 80 192.168.1.10 --nmae web": "unknown option --nmae. Did you mean --name?",
@@ -109,13 +114,15 @@ USAGE = {
     "renew web": "renew: --lease TIME is missing. Say how long from now: --lease 1h; 0 is for "
                  "ever.",
     "renew tcp --lease 1h":
-        "renew tcp: the port is missing. Usage: natctl renew PROTO PORT",
+        "renew: PORT is missing. Usage: natctl renew PROTO PORT [--lease TIME]",
     "rename web www x": "rename: x is one word too many. A text of several words stands in "
                         "quotes.",
-    "move web": "move: PORT is missing. Usage: natctl move PROTO PORT ADDRESS[:PORT] [--drain] "
-                "| ID|NAME ADDRESS[:PORT] [--drain]",
-    "move tcp 192.168.1.11": "move tcp: the port is missing. Usage: natctl move PROTO PORT "
-                             "ADDRESS[:PORT]",
+    "move web": "move: ADDRESS[:PORT] is missing. Usage: natctl move ID|NAME ADDRESS[:PORT] "
+                "[--drain]",
+    "move tcp 8080": "move: ADDRESS[:PORT] is missing. Usage: natctl move PROTO PORT "
+                     "ADDRESS[:PORT] [--drain]",
+    "move tcp 192.168.1.11": "move: PORT is missing. Usage: natctl move PROTO PORT "
+                             "ADDRESS[:PORT] [--drain]",
     "move web 192.168.1.11 80": "move: 80 is one word too many. Address and port are one: "
                                 "192.168.1.10:80.",
     "move web lan1": "lan1 is no address. Write 192.168.1.10:80, 192.168.1.10 or "
@@ -124,8 +131,8 @@ USAGE = {
                           "LAN.",
     "redirect web 192.168.1.11": "unknown verb redirect. Did you mean move?",
     "rename web 7up": '"7up" cannot be a name: A name starts with a letter.',
-    "comment web": "comment: PORT is missing. Usage: natctl comment PROTO PORT TEXT | ID|NAME "
-                   "TEXT",
+    "rename tcp 8080": "rename: NEWNAME is missing. Usage: natctl rename PROTO PORT NEWNAME",
+    "comment web": "comment: TEXT is missing. Usage: natctl comment ID|NAME TEXT",
     "lookup 7": '"7" cannot be a name: A name starts with a letter.',
     "lookup web --wait=0": "--wait 0: give a number from 1 to 31536000.",
     "connections --kill": "connections --kill: say which: a forward, --proto or --remote PREFIX. "
@@ -137,9 +144,9 @@ USAGE = {
     "rm web": "unknown verb rm. Did you mean remove?",
     "frobnicate": "unknown verb frobnicate. See: natctl help",
     "help lst": "unknown verb lst. Did you mean list?",
-    "remove": "remove: PROTO is missing. Usage: natctl remove PROTO PORT [--drain] | ID|NAME... "
+    "remove": "remove: the forward is missing. Usage: natctl remove PROTO PORT [--drain] | ID|NAME... "
               "[--drain]",
-    "remove tcp": "remove tcp: the port is missing. Usage: natctl remove PROTO PORT",
+    "remove tcp": "remove: PORT is missing. Usage: natctl remove PROTO PORT [--drain]",
     "remove tcp 80 81": "remove: 81 is one word too many. Usage: natctl remove PROTO PORT",
     "remove 0": "0 is no ID. See: natctl list",
     "remove 99999999999999999999": "99999999999999999999 is no ID. See: natctl list",

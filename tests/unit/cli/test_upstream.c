@@ -60,6 +60,12 @@ Test(upstream, each_state_is_a_problem_or_not)
 					  .upstream = UPSTREAM_REQUIRED };
 	const struct mapping plain = { .enabled = true };
 	const struct mapping disabled = { .upstream = UPSTREAM_YES };
+	const struct mapping wished = { .enabled = true, .upstream = UPSTREAM_YES };
+	const struct upstream_view unasked = view_of(UPSTREAM_STATE_OFF, NULL, "");
+
+	cr_expect(upstream_is_problem(&wished, &unasked));
+	cr_expect_not(upstream_is_problem(&plain, &unasked));
+	cr_expect_not(upstream_is_problem(&disabled, &unasked));
 
 	for (int state = 0; state < UPSTREAM_STATES; state++) {
 		const struct upstream_view view =
