@@ -46,7 +46,11 @@ static int check_change_keys(json_t *json, enum change_kind kind, struct problem
 	const struct action *action = &actions[kind];
 	const char *key;
 	json_t *value;
+	int r;
 
+	r = check_keys(json, "", action->keys, why);
+	if (r == 0)
+		return 0;
 	json_object_foreach (json, key, value) {
 		if (is_among(key, action->keys))
 			continue;
@@ -57,7 +61,7 @@ static int check_change_keys(json_t *json, enum change_kind kind, struct problem
 					      "%s.",
 					      key, action->does);
 	}
-	return check_keys(json, "", action->keys, why);
+	return r;
 }
 
 /* ------------------------------------------------------------------ which mapping */

@@ -83,7 +83,7 @@ static int map_get(const uint8_t *bytes, size_t len, struct natpmp_response *res
 		return 0;
 	map->external_port = wire_get16(bytes + AT_EXTERNAL_PORT);
 	map->lifetime = wire_get32(bytes + AT_LIFETIME);
-	if (map->lifetime && (!map->internal_port || !map->external_port))
+	if (map->lifetime && !map->internal_port)
 		return -EBADMSG;
 	return 0;
 }

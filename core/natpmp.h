@@ -104,8 +104,9 @@ struct natpmp_response {
  *          address_any4
  *
  * NATPMP_UNSUPP_VERSION comes with opcode 0 instead of 128 (3.5), and is taken with both.
- * Of a mapping that was made it is held to be true that no port is 0. Whether it answers
- * a request of ours (source, protocol, internal port) is for the caller to see.
+ * Of a mapping that was made it is held to be true that its internal port is not 0.
+ * Whether it answers a request of ours (source, protocol, internal port), and whether the
+ * external port makes sense, is for the caller to see.
  *
  * Return: 0; -EBADMSG when it is no NAT-PMP response, or too short; -EPROTONOSUPPORT when
  * the version is not 0; -EOPNOTSUPP of another opcode.

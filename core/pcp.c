@@ -149,15 +149,6 @@ static void map_get(const uint8_t *bytes, struct pcp_map *ret)
 	memcpy(&ret->external, bytes + AT_EXTERNAL, sizeof(ret->external));
 }
 
-/* Of a mapping that is there. Servers leave the external endpoint out of the answer to a
- * deletion. */
-static bool map_is_whole(const struct pcp_map *map)
-{
-	if (address_is_any(&map->external))
-		return false;
-	return map->external_port != 0 || map->internal_port == 0;
-}
-
 static int map_body_get(const uint8_t *bytes, size_t len, struct pcp_response *response)
 {
 	response->has_map = len >= AT_OPTIONS;
@@ -165,7 +156,7 @@ static int map_body_get(const uint8_t *bytes, size_t len, struct pcp_response *r
 		map_get(bytes, &response->map);
 	if (response->result != PCP_SUCCESS)
 		return 0;
-	if (!response->has_map || (response->lifetime && !map_is_whole(&response->map)))
+	if (!response->has_map)
 		return -EBADMSG;
 	return options_get(bytes + AT_OPTIONS, bytes + len, &response->options);
 }

@@ -140,11 +140,11 @@ struct pcp_response {
  *
  * Held to be true: 24 to 1100 bytes, a multiple of 4; the R bit. Of what succeeded also:
  * options that end where the packet does, none of the known ones twice or of a length
- * that is not its own; the 36 bytes of MAP; of one with a lifetime an external address,
- * and an external port unless all ports are meant. Unknown options are passed over (7.3).
+ * that is not its own; the 36 bytes of MAP. Unknown options are passed over (7.3).
  *
- * Whether it answers a request of ours (source, nonce, protocol, internal
- * port: 8.3, 11.4) is for the caller to see.
+ * Whether it answers a request of ours (source, nonce, protocol, internal port: 8.3,
+ * 11.4) is for the caller to see, and whether the external endpoint makes sense: it is
+ * zeros in the answer to a deletion, and may be in another one.
  *
  * Return: 0; -EBADMSG when it is no PCP response; -EPROTONOSUPPORT when it is one of
  * another version and no version error; -EOPNOTSUPP of another opcode.

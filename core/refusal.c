@@ -155,7 +155,7 @@ static void there_already(const struct change *change, const struct mapping *hol
 	if (!renamed)
 		mapping_owner(holder, owner);
 	problem_set(ret, VERDICT_CONFLICT,
-		    renamed ? "Ask for it without a name, or remove it first."
+		    renamed ? "Ask for it without a name, or rename it: natctl rename."
 			    : "Only who added it, and who may do all, can renew it.",
 		    "%s %s -> %s is there already, %s%s%s%s%s (%s).",
 		    protocol_name(holder->protocol), external, internal,

@@ -108,8 +108,8 @@ void refusal_no_protocol(const struct refusal *refusal, const struct change *cha
 	char protocols[PROTOCOLS_STRLEN];
 
 	if (bits == PROTOCOL_BIT_UDPLITE)
-		cure = "The kernel must be built with CONFIG_NF_CT_PROTO_UDPLITE, and "
-		       "set sysctl net.netfilter.nf_conntrack_checksum=0.";
+		cure = "It takes a kernel with CONFIG_NF_CT_PROTO_UDPLITE, and "
+		       "sysctl net.netfilter.nf_conntrack_checksum=0.";
 	if (bits == PROTOCOL_BIT_SCTP)
 		cure = "The kernel must be built with CONFIG_NF_CT_PROTO_SCTP.";
 	problem_set(ret, VERDICT_NO_PROTOCOL, cure,
@@ -197,7 +197,7 @@ static const char *cure_of(enum right missing)
 	case RIGHT_INTERNAL:
 		return "Choose another internal address.";
 	case RIGHT_LIFETIME:
-		return "Ask for a shorter lease.";
+		return "Ask for a lease that is no longer, with --lease TIME.";
 	case RIGHT_QUOTA:
 		return "Remove a mapping of yours that is no longer needed.";
 	case RIGHT_FORCE:

@@ -6,6 +6,7 @@
 
 #include "core/address_kind.h"
 #include "core/cleanup.h"
+#include "core/host_name.h"
 #include "core/text.h"
 #include "core/url.h"
 #include "core/worker_message.h"
@@ -26,6 +27,7 @@
 #define NEEDS_TCP_OR_UDP    (1u << 9)
 #define NEEDS_UNIQUE	    (1u << 10)
 #define NEEDS_URL	    (1u << 11) /* whose host is the router */
+#define NEEDS_NAME	    (1u << 12) /* and no router */
 
 #define NEEDS_OF_IGD_PORT (NEEDS_URL | NEEDS_TCP_OR_UDP | NEEDS_EXTERNAL_PORT)
 
@@ -48,6 +50,7 @@ static const unsigned int job_needs[] = {
 	[JOB_IGD_PINHOLE] =
 		NEEDS_URL | NEEDS_INTERNAL6 | NEEDS_INTERNAL_PORT | NEEDS_PROTOCOL,
 	[JOB_IGD_UNPINHOLE] = NEEDS_URL | NEEDS_UNIQUE,
+	[JOB_RESOLVE] = NEEDS_NAME,
 };
 static_assert(ARRAY_SIZE(job_needs) == JOB_KINDS, "a row for each");
 
@@ -56,6 +59,7 @@ const char *worker_role_name(enum worker_role role)
 	static const char *const names[] = {
 		[WORKER_DATAGRAM] = "datagram",
 		[WORKER_IGD] = "igd",
+		[WORKER_RESOLVER] = "resolver",
 	};
 
 	static_assert(ARRAY_SIZE(names) == WORKER_ROLES, "a name for each");
@@ -64,6 +68,8 @@ const char *worker_role_name(enum worker_role role)
 
 enum worker_role job_role(enum worker_job_kind kind)
 {
+	if (job_needs[kind] & NEEDS_NAME)
+		return WORKER_RESOLVER;
 	return job_needs[kind] & NEEDS_URL ? WORKER_IGD : WORKER_DATAGRAM;
 }
 
@@ -113,16 +119,22 @@ static bool is_job(const struct worker_job *job)
 {
 	if (job->serial == 0 || job->kind >= JOB_KINDS)
 		return false;
-	if (job->ifindex == 0 || job->ifindex > INT_MAX)
+	if (job->ifindex > INT_MAX || job->flags & ~JOB_FLAG_EXACT)
 		return false;
-	if (job->flags & ~JOB_FLAG_EXACT)
-		return false;
-	if (!is_host(&job->router) || !is_any_or_host(&job->source))
-		return false;
-	if (!is_any_or_host(&job->internal) || !is_any_or_host(&job->external))
+	if (!is_any_or_host(&job->source) || !is_any_or_host(&job->internal) ||
+	    !is_any_or_host(&job->external))
 		return false;
 	return is_text(job->url, sizeof(job->url)) &&
 	       is_text(job->text, sizeof(job->text));
+}
+
+/* Name servers are asked by whichever way leads there. */
+static bool job_leads_somewhere(const struct worker_job *job, unsigned int needs)
+{
+	if (needs & NEEDS_NAME)
+		return job->ifindex == 0 && address_is_any(&job->router) &&
+		       !host_name_flaw(job->url);
+	return job->ifindex != 0 && is_host(&job->router);
 }
 
 static bool job_addresses_fit(const struct worker_job *job, unsigned int needs)
@@ -179,8 +191,8 @@ bool worker_job_valid(const void *packet, size_t len, struct worker_job *ret)
 	if (!is_job(&job))
 		return false;
 	needs = job_needs[job.kind];
-	if (!job_addresses_fit(&job, needs) || !job_numbers_fit(&job, needs) ||
-	    !job_suggestion_fits(&job))
+	if (!job_leads_somewhere(&job, needs) || !job_addresses_fit(&job, needs) ||
+	    !job_numbers_fit(&job, needs) || !job_suggestion_fits(&job))
 		return false;
 	if ((needs & NEEDS_URL) && !url_is_of(job.url, &job.router))
 		return false;
@@ -204,11 +216,42 @@ static bool is_answer(const struct worker_answer *answer)
 	       is_text(answer->text, sizeof(answer->text));
 }
 
+static bool is_of_name(const struct worker_answer *answer)
+{
+	return answer->kind == ANSWER_JOB && answer->job == JOB_RESOLVE;
+}
+
+static bool is_server(const struct in6_addr *addr)
+{
+	return address_is_ipv4(addr) && !address_unusable(addr);
+}
+
+/* Return: how many, one behind the other; -1: something else is among them. */
+static int count_addresses(const struct worker_answer *answer)
+{
+	int n = 0;
+
+	for (int i = 0; i < WORKER_ADDRESSES_MAX; i++) {
+		const struct in6_addr *addr = &answer->addresses[i];
+
+		if (IN6_IS_ADDR_UNSPECIFIED(addr))
+			continue;
+		if (n < i || !is_server(addr))
+			return -1;
+		n++;
+	}
+	return n;
+}
+
 /* @internal and @external are the router's words, whatever it says: to believe them or
  * not is not a question of form. */
 static bool answer_addresses_fit(const struct worker_answer *answer)
 {
-	if (!is_host(&answer->router))
+	const int n = count_addresses(answer);
+
+	if (is_of_name(answer))
+		return n >= 0 && address_is_any(&answer->router) && !answer->url[0];
+	if (n != 0 || !is_host(&answer->router))
 		return false;
 	return !answer->url[0] || url_is_of(answer->url, &answer->router);
 }
@@ -218,30 +261,29 @@ static bool has_external(const struct worker_answer *answer)
 	return answer->external_port != 0 && !address_is_any(&answer->external);
 }
 
-/* Of a job that succeeded: nothing that it was for is missing. A lifetime of 0 is that of
- * a mapping that was deleted, or, of an IGD, of one that stays. */
+/* Of a job that succeeded: nothing that it was for is missing. What a router assigned is
+ * its own word, even where it makes no sense. */
 static bool success_fits(const struct worker_answer *answer)
 {
 	switch ((enum worker_job_kind)answer->job) {
-	case JOB_PCP_MAP:
-		return answer->lifetime == 0 || has_external(answer);
-	case JOB_NATPMP_MAP:
-		return answer->lifetime == 0 || answer->external_port != 0;
 	case JOB_SSDP_SEARCH:
 		return answer->url[0] != '\0';
 	case JOB_STUN_BIND:
 		return has_external(answer);
-	case JOB_IGD_MAP:
-		return answer->external_port != 0;
 	case JOB_IGD_PINHOLE:
 		return answer->unique != 0;
+	case JOB_RESOLVE:
+		return count_addresses(answer) > 0;
 	case JOB_LISTEN:
 	case JOB_IGNORE:
 	case JOB_PCP_ANNOUNCE:
+	case JOB_PCP_MAP:
 	case JOB_NATPMP_ADDRESS:
+	case JOB_NATPMP_MAP:
 	case JOB_IGD_OPEN:
 	case JOB_IGD_ADDRESS:
 	case JOB_IGD_READ:
+	case JOB_IGD_MAP:
 	case JOB_IGD_UNMAP:
 	case JOB_IGD_UNPINHOLE:
 		break;

@@ -17,14 +17,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WORKER_URL_MAX	   255 /* of a description, without NUL */
-#define WORKER_TEXT_MAX	   63
-#define WORKER_NONCE_LEN   12
-#define WORKER_IGD_SECONDS 20 /* for one job of the igd worker, altogether */
+#define WORKER_URL_MAX	     255 /* of a description, without NUL */
+#define WORKER_TEXT_MAX	     63
+#define WORKER_NONCE_LEN     12
+#define WORKER_ADDRESSES_MAX 4 /* of a name */
+/* for one job of that worker, altogether */
+#define WORKER_IGD_SECONDS	20
+#define WORKER_RESOLVER_SECONDS 30
 
-enum worker_role { WORKER_DATAGRAM, WORKER_IGD };
-#define WORKER_ROLES (WORKER_IGD + 1)
-const char *worker_role_name(enum worker_role role); /* "datagram", "igd" */
+enum worker_role { WORKER_DATAGRAM, WORKER_IGD, WORKER_RESOLVER };
+#define WORKER_ROLES (WORKER_RESOLVER + 1)
+/** worker_role_name() - "datagram", "igd", "resolver" */
+const char *worker_role_name(enum worker_role role);
 
 /**
  * enum worker_job_kind
@@ -52,6 +56,9 @@ const char *worker_role_name(enum worker_role role); /* "datagram", "igd" */
  * JOB_IGD_UNMAP: DeletePortMapping of @external_port.
  * JOB_IGD_PINHOLE: AddPinhole, or UpdatePinhole where @unique is not 0.
  *   JOB_IGD_UNPINHOLE: DeletePinhole of @unique.
+ *
+ * Of the resolver, to no router and by no WAN in particular:
+ * JOB_RESOLVE: the IPv4 addresses of the host whose name is @url.
  */
 enum worker_job_kind {
 	JOB_LISTEN,
@@ -69,8 +76,9 @@ enum worker_job_kind {
 	JOB_IGD_UNMAP,
 	JOB_IGD_PINHOLE,
 	JOB_IGD_UNPINHOLE,
+	JOB_RESOLVE,
 };
-#define JOB_KINDS (JOB_IGD_UNPINHOLE + 1)
+#define JOB_KINDS (JOB_RESOLVE + 1)
 enum worker_role job_role(enum worker_job_kind kind);
 
 #define JOB_FLAG_EXACT (1u << 0) /* this external port or none */
@@ -130,13 +138,18 @@ enum worker_answer_kind {
  *            errorCode, STUN error code, HTTP status where there is no errorCode);
  *            negative errno: -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, ..., -EPROTO
  *            (unreadable), -EXDEV (it names another host), -EADDRNOTAVAIL (@source is
- *            not ours)
+ *            not ours), -EINVAL (no such question can be asked). Of JOB_RESOLVE: -ENOENT
+ *            (no such name), -ENODATA (it has no IPv4 address), -EADDRNOTAVAIL (none
+ *            that a host can have), -ETIMEDOUT (no name server gives an answer),
+ *            -EDESTADDRREQ (none is named, and there is none on this machine)
  * @natpmp:   a NAT-PMP packet came where PCP was asked: the router speaks version 0 only
- * @lifetime: granted, in seconds; of a PCP error: how long it lasts
+ * @lifetime: granted, in seconds; of a PCP error: how long it lasts; of a name: how long
+ *            it may be remembered
  * @external: assigned; of _ADDRESS and STUN: the external address (any = none)
  * @url:      of SSDP: the description's. The host in it is @router
  * @text:     of SSDP and IGD_OPEN: what the router calls itself; printable ASCII. Of
  *            IGD_READ: the entry's description
+ * @addresses: of a name: up to the first that is ::; of other jobs none
  */
 struct worker_answer {
 	uint64_t serial;
@@ -159,14 +172,15 @@ struct worker_answer {
 	uint8_t nonce[WORKER_NONCE_LEN];
 	char url[WORKER_URL_MAX + 1];
 	char text[WORKER_TEXT_MAX + 1];
+	struct in6_addr addresses[WORKER_ADDRESSES_MAX];
 };
 
 /**
  * worker_job_valid() - is a packet of @len bytes a job?
  *
  * Size, kind, serial, flags, protocol, addresses of one family and not unspecified where
- * the kind needs them, texts with NUL and printable ASCII, a URL where the kind needs
- * one.
+ * the kind needs them, texts with NUL and printable ASCII, a URL or a name where the kind
+ * needs one.
  *
  * Return: true, and @ret is a copy.
  */

@@ -96,27 +96,35 @@ static int start_teardown(struct nursery *nursery)
 }
 
 /* Return: the exit status */
-static int withdraw(struct store *store, const struct nursery *nursery)
+static int withdraw(const struct options *options, struct store *store,
+		    const struct nursery *nursery)
 {
 	char text[TEXT_PHRASE_STRLEN];
-	size_t withdrawn, left;
+	struct teardown_result done;
+	struct reach reach;
 	int r;
 
-	r = teardown_withdraw(store, nursery, &withdrawn, &left);
+	reach_list(options->config, options->state, options->socket, &reach);
+	r = teardown_withdraw(store, nursery, &reach, &done);
 	if (r < 0) {
 		log_error("The routers above us could not be asked to forget what they "
 			  "hold: %s.",
 			  strerror(-r));
 		return EXIT_FAILURE;
 	}
-	if (withdrawn)
+	if (done.withdrawn)
 		log_notice("Withdrawn at the router above us: %s.",
-			   text_things(withdrawn, "port", text));
-	if (left)
+			   text_things(done.withdrawn, "port", text));
+	if (done.left)
 		log_error("The router above us did not confirm that it has forgotten %s: "
 			  "mapped there until their lifetime is over.",
-			  text_things(left, "port", text));
-	return left ? EXIT_FAILURE : EXIT_SUCCESS;
+			  text_things(done.left, "port", text));
+	if (done.damaged)
+		log_error("The store is damaged where it says what was asked of the "
+			  "router above us: %s may be mapped there until their lifetime "
+			  "is over.",
+			  text_things(done.damaged, "port", text));
+	return done.left || done.damaged ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* The store's lock tells whether a natd runs: the table of the watched kind does not. */
@@ -139,7 +147,7 @@ static int teardown(const struct options *options)
 	if (r < 0)
 		log_warning("%s", why.text);
 	status = delete_table();
-	if (store && withdraw(store, &nursery) != EXIT_SUCCESS)
+	if (store && withdraw(options, store, &nursery) != EXIT_SUCCESS)
 		status = EXIT_FAILURE;
 	store_close(store);
 	nursery_stop(&nursery);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "natd/common/log.h"
 #include "natd/gateway/uplink.h"
+#include "natd/workers/confine.h"
 
 /* how often it is looked whether all is given back */
 #define LOOK_USEC 20000
@@ -183,8 +185,22 @@ static void count(void *userdata, const struct upstream_row *row)
 	++*(size_t *)userdata;
 }
 
+/* What needs more than natd has while it runs has been done: interfaces are known by
+ * name and address. */
+static int shut_in(const struct reach *reach)
+{
+	struct confine_fault why = { "" };
+	struct confined confined;
+	int r;
+
+	r = confine(CONFINE_NATD, reach->paths, reach->n, &confined, &why);
+	if (r < 0)
+		log_error("%s.", why.text);
+	return r;
+}
+
 int teardown_withdraw(struct store *store, const struct nursery *nursery,
-		      size_t *ret_withdrawn, size_t *ret_left)
+		      const struct reach *reach, struct teardown_result *ret)
 {
 	struct lease_clock clock = { 0 };
 	struct teardown t = { 0 };
@@ -195,6 +211,8 @@ int teardown_withdraw(struct store *store, const struct nursery *nursery,
 	if (r < 0 && r != -EUCLEAN)
 		return r;
 	r = add_addresses(&t);
+	if (r == 0)
+		r = shut_in(reach);
 	if (r == 0 && t.n_rows)
 		r = sd_event_new(&t.event);
 	if (r >= 0 && t.n_rows)
@@ -206,7 +224,10 @@ int teardown_withdraw(struct store *store, const struct nursery *nursery,
 		r = store_upstream(store, count, &left);
 	if (r < 0 && r != -EUCLEAN)
 		return r;
-	*ret_withdrawn = t.n_rows - left;
-	*ret_left = left;
+	*ret = (struct teardown_result){
+		.withdrawn = t.n_rows - left,
+		.left = left,
+		.damaged = store_upstream_damaged(store),
+	};
 	return 0;
 }

@@ -7,18 +7,27 @@
 
 #include "natd/store/store.h"
 #include "natd/workers/nursery.h"
+#include "natd/workers/reach.h"
 
 /* how long routers are waited for, altogether */
 #define TEARDOWN_SECONDS 10
 
 /**
+ * struct teardown_result - ports
+ * @left:    that no router confirmed: in the store still, and mapped there until their
+ *           lifetime is over
+ * @damaged: that cannot be read in the store: nobody was asked
+ */
+struct teardown_result {
+	size_t withdrawn, left, damaged;
+};
+
+/**
  * teardown_withdraw() - everything that the store says was asked for
- * @ret_withdrawn, @ret_left: ports
+ * @reach: this process is confined to it, as natd is while it runs, before any router is
+ *         spoken with
  *
- * What no router confirmed stays in the store, and mapped there until its lifetime is
- * over.
- *
- * Return: 0, however many are left; -ENOMEM, what the store and sd-event said.
+ * Return: 0, however many are left; -ENOMEM, what confine(), the store and sd-event said.
  */
 int teardown_withdraw(struct store *store, const struct nursery *nursery,
-		      size_t *ret_withdrawn, size_t *ret_left);
+		      const struct reach *reach, struct teardown_result *ret);

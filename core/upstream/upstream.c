@@ -17,9 +17,9 @@
  * One that is lost within a minute of being found is looked for later each time,
  * whatever is announced. "It speaks NAT-PMP only" goes there at once. What is checked:
  * PCP ANNOUNCE, NAT-PMP's address, IGD's address and one entry. Each answer tells the
- * epoch: a router that has lost its table is asked for everything again, as is one whose
- * address has changed; the first time at once, then with growing distance, so that one
- * which contradicts itself costs little.
+ * epoch (the first is held against what rows say): a router that has lost its table is
+ * asked for everything again, as is one whose address has changed; the first time at
+ * once, then with growing distance, so that one which contradicts itself costs little.
  *
  * A slot is one port at one router. Several mappings use it; without a user it leaves:
  *
@@ -88,6 +88,7 @@ int upstream_new(const struct upstream_options *options, upstream_random random,
 	up->random(up->seed, sizeof(up->seed));
 	up->next_id = 1 + chance_below(up, INT64_MAX);
 	up->stale_at = NEVER;
+	resolve_reset(up);
 	up->dirty_end = &up->dirty;
 	if (index_init(&up->by_key) < 0 || index_init(&up->by_slot) < 0 ||
 	    index_init(&up->by_serial) < 0 || index_init(&up->by_mapping) < 0)
@@ -179,8 +180,13 @@ int upstream_configure(struct upstream *up, const struct upstream_options *optio
 		       uint64_t now)
 {
 	const bool look = looks_otherwise(&up->options, options);
+	const bool renamed = strcmp(up->options.stun_name, options->stun_name) != 0;
 
 	up->options = *options;
+	if (renamed)
+		resolve_reset(up);
+	else
+		resolve_again(up, now);
 	for (struct router *router = up->routers; router; router = router->next) {
 		if (router->current)
 			start_over(up, router, look, now);
@@ -192,6 +198,30 @@ void upstream_withdraw(struct upstream *up, uint64_t now)
 {
 	up->withdrawing = true;
 	follow_all_anew(up, now);
+}
+
+static bool is_stranded(const struct slot *slot)
+{
+	const bool put_off = slot->ask_at == NEVER && !slot->serial;
+
+	return slot->leaving && (!slot->router->current || put_off || slot->retry);
+}
+
+size_t upstream_stranded(const struct upstream *up, struct in6_addr *ret_router,
+			 char ret_wan[static IFNAMSIZ])
+{
+	size_t n = 0;
+
+	for (const struct router *router = up->routers; up->begun && router;
+	     router = router->next) {
+		for (const struct slot *slot = router->slots; slot; slot = slot->next) {
+			if (!is_stranded(slot) || n++ > 0)
+				continue;
+			*ret_router = router->addr;
+			memcpy(ret_wan, router->wan, IFNAMSIZ);
+		}
+	}
+	return n;
 }
 
 /* Those of a router that no link leads to can only lapse; before the beginning nothing is

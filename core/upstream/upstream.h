@@ -24,6 +24,7 @@
  *reboots. Addresses: those of core/endpoint.h; ports in host byte order.
  */
 
+#include "core/host_name.h"
 #include "core/mapping.h"
 #include "core/worker_message.h"
 
@@ -51,6 +52,8 @@ int upstream_speech_parse(const char *text, enum upstream_speech *ret); /* 0, -E
  *              chosen by natd
  * @url:        of the IGD's description, instead of searching; "" = search
  * @stun:       a server that tells our address; its port 0 = none
+ * @stun_name:  what it is called, where its address (then 0.0.0.0) is to be asked for;
+ *              "" = it is not
  */
 struct upstream_options {
 	bool enable;
@@ -61,6 +64,7 @@ struct upstream_options {
 	uint32_t lifetime;
 	uint32_t check;
 	struct endpoint stun;
+	char stun_name[HOST_NAME_STRLEN];
 	char url[WORKER_URL_MAX + 1];
 };
 void upstream_options_default(struct upstream_options *ret); /* not enabled */
@@ -89,11 +93,16 @@ struct upstream_link {
  * @speech:   what the router was asked in
  * @expires:  when the router forgets it by itself; 0: nobody knows, or never
  * @external: as assigned; any and port 0: not yet
+ * @epoch:    of the router when it granted that, in seconds (RFC 6887 8.5, RFC 6886 3.6),
+ *            told at @epoch_at (lease clock); both 0: not granted, or an IGD, which has
+ *            none
  * @url:      of an IGD, to find it again
  */
 struct upstream_row {
 	uint64_t id;
 	uint64_t expires;
+	uint64_t epoch_at;
+	uint32_t epoch;
 	char wan[IFNAMSIZ];
 	struct in6_addr router;
 	struct in6_addr internal;
@@ -152,6 +161,13 @@ void upstream_withdraw(struct upstream *up, uint64_t now);
 /** upstream_pending() - slots that are still to be withdrawn; before upstream_begin() all
  * of the last life, which may have to be */
 size_t upstream_pending(const struct upstream *up);
+/** upstream_stranded() - ports that nobody wants any more and that cannot be given back
+ * now: no link leads to their router, or it was asked in vain. They are mapped there
+ * until their lifetime is over.
+ * @ret_router, @ret_wan: of the first; untouched where there is none
+ */
+size_t upstream_stranded(const struct upstream *up, struct in6_addr *ret_router,
+			 char ret_wan[static IFNAMSIZ]);
 
 /* ------------------------------------------------------------ what is to be done */
 
@@ -309,3 +325,16 @@ struct upstream_link_view {
 size_t upstream_link_count(const struct upstream *up);
 void upstream_link_view(const struct upstream *up, size_t i, uint64_t now,
 			struct upstream_link_view *ret);
+
+/**
+ * struct upstream_server_view - the STUN server
+ * @addrs:   @n; 0: not known (yet)
+ * @problem: why, a borrowed phrase: "there is no such name"; NULL: none that is known of
+ */
+struct upstream_server_view {
+	struct in6_addr addrs[WORKER_ADDRESSES_MAX];
+	size_t n;
+	const char *problem;
+};
+/** upstream_server_view() - Return: false: there is none */
+bool upstream_server_view(const struct upstream *up, struct upstream_server_view *ret);

@@ -5,6 +5,8 @@
  * NAT-PMP
  */
 
+#include <errno.h>
+
 #include "core/address_kind.h"
 #include "core/natpmp.h"
 #include "core/pcp.h"
@@ -72,6 +74,8 @@ static void on_granted(struct upstream *up, struct slot *slot,
 		slot_give_back(up, slot, external.port, now);
 		return;
 	}
+	slot->epoch = answer->epoch;
+	slot->epoch_at = now;
 	slot_mapped(up, slot, &external, answer->lifetime, now);
 	if (pcp && slot_is_ipv4(slot))
 		router_address(up, slot->router, &answer->external, now);
@@ -255,11 +259,15 @@ static void answer_job(struct upstream *up, const struct worker_answer *answer,
 		up->igd.serial = 0;
 	for (struct router *router = up->routers; router; router = router->next)
 		flight_land(router, answer->serial);
+	if (resolve_answer(up, answer, now))
+		return;
 	slot = slot_by_serial(up, answer->serial);
 	if (!slot)
 		answer_router(up, answer, now);
 	else if (answer->job != slot_job_kind(slot))
 		return;
+	else if (answer->result == -EINVAL)
+		slot_unaskable(up, slot, now);
 	else if (slot->speech == UPSTREAM_IGD)
 		slot_answer_igd(up, slot, answer, now);
 	else

@@ -134,14 +134,15 @@ static bool listen_job(struct upstream *up, struct router *router, uint64_t now,
 static bool stun_job(struct upstream *up, struct router *router, uint64_t now,
 		     struct worker_job *ret)
 {
+	const struct in6_addr *server = resolve_address(up, router);
 	struct probe *stun = &router->stun;
 
-	if (!stun->active || stun->due > now)
+	if (!server || !stun->active || stun->due > now)
 		return false;
 	stun->tries++;
 	stun->due = now + probe_wait(JOB_STUN_BIND, stun->tries);
 	job_of(router, JOB_STUN_BIND, stun->serial, ret);
-	ret->router = up->options.stun.addr;
+	ret->router = *server;
 	ret->router_port = up->options.stun.port;
 	memcpy(ret->nonce, router->stun_nonce, sizeof(ret->nonce));
 	return true;
@@ -228,6 +229,8 @@ bool upstream_next_job(struct upstream *up, enum worker_role role, uint64_t now,
 	struct router *first, *router;
 
 	upstream_tick(up, now);
+	if (role == WORKER_RESOLVER)
+		return up->begun && resolve_job(up, now, ret);
 	first = router = next_of(up, up->turn[role]);
 	if (!up->begun || !router)
 		return false;
@@ -270,6 +273,8 @@ void upstream_unsent(struct upstream *up, uint64_t serial, uint64_t now)
 		return;
 	if (up->igd.serial == serial)
 		up->igd.serial = 0;
+	if (up->server.serial == serial)
+		resolve_unsent(up, now);
 	if (slot)
 		slot_ask_again(up, slot, when);
 	for (struct router *router = up->routers; router; router = router->next) {
@@ -323,6 +328,10 @@ static void ask_anew(struct upstream *up, struct router *router, uint64_t now)
 
 void upstream_worker_gone(struct upstream *up, enum worker_role role, uint64_t now)
 {
+	if (role == WORKER_RESOLVER) {
+		resolve_gone(up, now);
+		return;
+	}
 	if (role == WORKER_IGD) {
 		if (up->igd.serial)
 			igd_fail(up, now);
@@ -379,6 +388,7 @@ uint64_t upstream_due(const struct upstream *up)
 
 	if (!up->begun)
 		return NEVER;
+	due = earlier(due, resolve_due(up));
 	if (up->igd.serial)
 		due = earlier(due, up->igd.until);
 	for (const struct router *router = up->routers; router; router = router->next)
@@ -392,6 +402,7 @@ void upstream_tick(struct upstream *up, uint64_t now)
 		return;
 	if (up->igd.serial && up->igd.until <= now)
 		igd_fail(up, now);
+	resolve_tick(up, now);
 	for (struct router *router = up->routers; router; router = router->next)
 		router_tick(up, router, now);
 	if (up->stale_at <= now)

@@ -115,6 +115,7 @@ static void lead_to(struct upstream *up, struct router *router,
 		return;
 	router->stun_address = *any_like(&router->addr);
 	router->stun = (struct probe){ .due = now };
+	resolve_again(up, now);
 	if (moved || !router->listening)
 		router->listen_at = now;
 	router->backoff = 0;

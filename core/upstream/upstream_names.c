@@ -107,6 +107,8 @@ static const char *igd_flaw(const struct upstream_row *row)
 {
 	const bool ipv4 = address_is_ipv4(&row->internal);
 
+	if (row->epoch_at)
+		return "UPnP has no epochs";
 	if (!url_is_of(row->url, &row->router))
 		return "its URL is not the router's";
 	if (row->protocol != IPPROTO_TCP && row->protocol != IPPROTO_UDP)
@@ -150,5 +152,7 @@ const char *upstream_row_flaw(const struct upstream_row *row)
 		return "its addresses are of two families";
 	if (!is_url(row->url, sizeof(row->url)))
 		return "its URL has no end";
+	if (row->epoch && !row->epoch_at)
+		return "its epoch is of no time";
 	return speech_flaw(row);
 }

@@ -125,7 +125,8 @@ void slot_removed(struct upstream *up, struct slot *slot, uint64_t now)
 	slot->give_back = slot->moving = false;
 	set_port(up, slot, 0);
 	slot->external = *any_like(&slot->internal);
-	slot->expires = 0;
+	slot->expires = slot->epoch_at = 0;
+	slot->epoch = 0;
 	row_changed(up, slot);
 	if (moving) {
 		slot_set_state(up, slot, UPSTREAM_STATE_ASKING);
@@ -148,6 +149,14 @@ void slot_not_removed(struct upstream *up, struct slot *slot, uint64_t now)
 	slot->retry = chance_double(slot->retry, WITHDRAW_LEAST, WITHDRAW_MOST);
 	slot->ask_at = now + chance_about(up, slot->retry);
 	slot_schedule(up, slot);
+}
+
+void slot_unaskable(struct upstream *up, struct slot *slot, uint64_t now)
+{
+	if (slot_is_removal(slot))
+		slot_not_removed(up, slot, now);
+	else
+		slot_refused(up, slot, WHY_UNASKABLE, 0, 0, now);
 }
 
 void slot_go_on(struct upstream *up, struct slot *slot)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/upstream/upstream.h"
-#include "core/upstream/upstream_index.h"
+#include "core/upstream/upstream_slot.h"
 
 #define NEVER UINT64_MAX
 
@@ -31,123 +31,6 @@
 #define LOCATIONS_MAX 4
 /* IGD: ports tried in place of one that is taken */
 #define OTHERS_MAX 4
-
-/* ------------------------------------------------------------ slots */
-
-/* Slots wait in heaps of their router, by when something is to be done: TIMER_DATAGRAM
- * and TIMER_IGD (enum worker_role) ask, TIMER_LAPSE is the end of a lifetime, or of
- * patience. */
-enum timer { TIMER_DATAGRAM, TIMER_IGD, TIMER_LAPSE };
-#define TIMERS (TIMER_LAPSE + 1)
-
-struct slot;
-struct followed;
-
-/** struct heap - the earliest on top */
-struct heap {
-	struct slot **at;
-	size_t n;
-};
-
-/** struct use - that a mapping has a slot */
-struct use {
-	struct slot *slot;
-	struct followed *mapping;
-	struct use *next, **pprev; /* of the slot */
-};
-
-enum question { QUESTION_NONE, QUESTION_MAP, QUESTION_DELETE, QUESTION_READ };
-
-/** enum why - what a refusal is about; numbers and ports beside it */
-enum why {
-	WHY_NONE,
-	WHY_PCP,
-	WHY_NATPMP,
-	WHY_UPNP,
-	WHY_TAKEN,    /* another client has the port */
-	WHY_OFFERED,  /* another port, which is not wanted */
-	WHY_PROTOCOL, /* not in this speech */
-	WHY_NONSENSE_PORT,
-	WHY_NONSENSE_INTERNAL,
-	WHY_NONSENSE_ADDRESS,
-	WHY_NONSENSE_PINHOLE,
-	WHY_SILENT,
-};
-
-/**
- * struct slot - one port of one protocol, asked for at one internal address
- * @uses:      NULL: nobody wants it; then it is withdrawn
- * @speech:    what it was asked in, or is about to be
- * @id to @nonce: as in the row
- * @serial:    of the question that is open, 0 = none; with @question, @tries, @lifetime,
- *             and @asked_at, when it was sent for the first time
- * @ask_at:    when the next question is due, or the open one again
- * @give_up:   while it is withdrawn: when the router is held to have forgotten it
- * @retry:     ms to the next try after a refusal, or of a withdrawal
- * @version, @told_version: of the row; @told: the store was told of it once, @telling:
- *            when last
- * @saved:     the row on disk says what is about to be asked
- * @enlisted:  it has a row
- * @asked:     the router may hold it
- * @granted:   more than one question was sent that it may have granted, or it has said so
- * @confirmed: it has said so, to this natd
- * @doubt:     the router may have lost it: asked as if it were new
- * @looked:    IGD: the entry was read back, and nobody else's
- * @verify:    IGD: it is only read back
- * @kept:      it leaves, but the router was not asked to forget it yet
- * @give_back: what the router gave is not wanted
- * @moving:    the router speaks something else now; first it is withdrawn in @speech
- * @lease_0:   IGD: the router takes no lease
- * @others:    IGD: other ports tried
- */
-struct slot {
-	struct place by_key, by_id, by_serial;
-	struct router *router;
-	struct slot *prev, *next;
-	struct slot *row_prev, *row_next;
-	struct use *uses;
-	uint64_t when[TIMERS];
-	size_t position[TIMERS]; /* from 1; 0 = not there */
-	uint64_t id;
-	uint64_t expires;
-	struct in6_addr internal, external;
-	uint16_t internal_port, external_port;
-	uint16_t unique;
-	uint8_t protocol;
-	uint8_t speech;
-	uint8_t nonce[WORKER_NONCE_LEN];
-	uint64_t serial, ask_at, asked_at, renews, give_up, retry;
-	uint32_t version, told_version, telling, lifetime;
-	uint16_t why_code, why_port;
-	uint8_t question, tries, state, why, others;
-	bool leaving, gone, in_rows, told, saved, enlisted, asked, granted, confirmed;
-	bool doubt, looked, verify, kept, give_back, moving, lease_0;
-};
-
-/**
- * struct followed - a mapping
- * @other:  another port upstream is fine
- * @goes:   it is to be asked for; else @off says why not, or is NULL
- * @uses:   for each carrier (router) @n_used ports
- * @forgotten: and only there because it is @dirty
- * @told_*: by events
- */
-struct followed {
-	struct place by_id;
-	struct followed *prev, *next; /* all of them */
-	struct followed *dirty_next;  /* whose events are to be looked at */
-	uint64_t id;
-	struct in6_addr host, external;
-	struct use *uses;
-	size_t n_carriers, n_used;
-	const char *off;
-	struct endpoint told_external;
-	uint64_t told_why;
-	uint16_t port, n_ports;
-	uint8_t protocol, wish, told_state;
-	bool enabled, ipv4, pinhole, other, auto_port, goes, no_memory;
-	bool dirty, forgotten, told_held;
-};
 
 /* ------------------------------------------------------------ routers */
 
@@ -193,11 +76,12 @@ struct location {
  * @window:   questions that may be under way: fewer after one that was not answered in
  *            time, one more when so many were (@in_time)
  * @pulse:    how long an answer takes, ms; 0 = not known
- * @epoch:    as told at @epoch_at
+ * @epoch:    as told at @epoch_at; @recalled: to an earlier natd, by what slots say
  * @again_at: when all slots are asked again, NEVER = not; @again_last, @again_wait keep a
  *            router that contradicts itself from making that a habit
  * @fallback: of the locations: opened, though not connected; 0 = none, else its number
- * @stun:     a probe of its own, to options.stun
+ * @stun:     a probe of its own, to options.stun; @stun_at: which of the server's
+ *            addresses, modulo how many there are
  */
 struct router {
 	struct router *next;
@@ -207,7 +91,8 @@ struct router {
 	struct in6_addr addresses[UPSTREAM_LINK_ADDRESSES_MAX];
 	size_t n_addresses;
 	uint32_t ifindex;
-	bool current, listening, found, natpmp, has_epoch, byebye, ever_looked, permanent;
+	bool current, listening, found, natpmp, byebye, ever_looked, permanent;
+	bool has_epoch, recalled;
 	uint8_t speech, stage, tried, misses, igd, window, in_time;
 	uint32_t pulse;
 	struct probe probe, stun;
@@ -226,8 +111,9 @@ struct router {
 	struct in6_addr external;
 	struct in6_addr stun_address;
 	uint8_t stun_nonce[WORKER_NONCE_LEN];
-	uint8_t stun_misses;
+	uint8_t stun_misses, stun_at;
 	struct slot *slots, *slots_last;
+	struct slot_list standing[STANDINGS]; /* but for STANDING_NONE */
 	size_t n_slots, n_mapped;
 	struct heap heaps[TIMERS];
 	size_t room; /* of each heap */
@@ -243,9 +129,26 @@ struct igd_job {
 };
 
 /**
+ * struct server - of STUN, where options.stun_name says what it is called
+ * @addrs:   @n, as name servers have it
+ * @problem: what came of the last question, a negative errno; 0: @addrs, or nothing yet
+ * @serial:  of the question that is open, 0 = none; sent at @asked_at
+ * @due:     when it is given up, or the next one asked
+ * @wait:    ms to the next, after a failure or while the server is @silent
+ */
+struct server {
+	struct in6_addr addrs[WORKER_ADDRESSES_MAX];
+	size_t n;
+	int problem;
+	bool silent;
+	uint64_t serial, due, asked_at, wait;
+};
+
+/**
  * struct upstream
  * @stale_at: when mappings are to be led to routers anew, NEVER = not
- * @row_next: while rows are told; @telling: how often that was begun
+ * @row_next: while rows are told; @telling: how often that was begun; @n_awaited: rows
+ *            before which their router is not asked
  * @turn:     which router is asked next, by role
  */
 struct upstream {
@@ -260,10 +163,12 @@ struct upstream {
 	size_t n_links;
 	struct router *turn[WORKER_ROLES];
 	struct igd_job igd;
+	struct server server;
 	struct index by_key, by_slot, by_serial, by_mapping;
 	struct followed *followed;
 	struct followed *dirty, **dirty_end;
 	struct slot *rows, *rows_last, *row_next;
+	size_t n_awaited;
 };
 
 /* ------------------------------------------------------------ upstream_chance.c */
@@ -305,7 +210,7 @@ void slot_reconsider(struct upstream *up, struct slot *slot, uint64_t now);
 void slot_set_state(struct upstream *up, struct slot *slot, enum upstream_state state);
 /** slot_schedule() - after whatever changed when something is to be done */
 void slot_schedule(struct upstream *up, struct slot *slot);
-/** slot_to_the_end() - of its router's slots */
+/** slot_to_the_end() - of those that stand as it does */
 void slot_to_the_end(struct slot *slot);
 /** slot_close() - the open question is none any more */
 void slot_close(struct upstream *up, struct slot *slot);
@@ -323,6 +228,8 @@ void slot_refused(struct upstream *up, struct slot *slot, enum why why, unsigned
 void slot_unanswered(struct upstream *up, struct slot *slot, uint64_t now);
 void slot_removed(struct upstream *up, struct slot *slot, uint64_t now);
 void slot_not_removed(struct upstream *up, struct slot *slot, uint64_t now);
+/** slot_unaskable() - no job says what is to be asked */
+void slot_unaskable(struct upstream *up, struct slot *slot, uint64_t now);
 /** slot_go_on() - with the next question, before all others */
 void slot_go_on(struct upstream *up, struct slot *slot);
 /** slot_return() - what it was given for another port is given back */
@@ -358,7 +265,7 @@ struct router *router_get(struct upstream *up, const char *wan,
 void routers_tidy(struct upstream *up); /* those that nobody needs are freed */
 void routers_free(struct upstream *up);
 
-/* ------------------------------------------------------------ upstream_router.c */
+/* -------------------------------------------- upstream_router.c, upstream_epoch.c */
 
 /** router_look() - for what it speaks: at once, but once a second at most */
 void router_look(struct upstream *up, struct router *router, uint64_t now);
@@ -377,9 +284,11 @@ void router_checked(struct upstream *up, struct router *router, uint64_t now);
 void router_missed(struct upstream *up, struct router *router, uint64_t now);
 /** router_again() - all slots are asked again, now or soon */
 void router_again(struct upstream *up, struct router *router, uint64_t now);
-/** router_epoch() - RFC 6887 8.5, RFC 6886 3.6 */
+/** router_epoch() - it was told now: has the router lost what it held? */
 void router_epoch(struct upstream *up, struct router *router, uint32_t epoch,
 		  uint64_t now);
+/** epoch_recall() - the one that it told an earlier natd, where it told this one none */
+void epoch_recall(struct router *router);
 void router_address(struct upstream *up, struct router *router,
 		    const struct in6_addr *external, uint64_t now);
 /** router_tick() - what is due of it, but for questions */
@@ -404,12 +313,38 @@ void probe_over(struct upstream *up, struct router *router, uint64_t now);
 
 /* ------------------------------------------------------------ upstream_stun.c */
 
+/** stun_is_wanted() - is the server to tell what it sees of the WAN? */
+bool stun_is_wanted(const struct upstream *up, const struct router *router);
 void stun_stop(struct router *router);
 void stun_tick(struct upstream *up, struct router *router, uint64_t now);
 void stun_answer(struct upstream *up, struct router *router,
 		 const struct worker_answer *answer, uint64_t now);
 /** stun_due() - when it is asked next, or given up */
 uint64_t stun_due(const struct upstream *up, const struct router *router);
+
+/* ------------------------------------------------------------ upstream_resolve.c */
+
+void resolve_reset(struct upstream *up); /* to another name, or none */
+/** resolve_address() - of the STUN server, for this router; NULL: not known. Borrowed
+ * until the next answer */
+const struct in6_addr *resolve_address(const struct upstream *up,
+				       const struct router *router);
+bool resolve_job(struct upstream *up, uint64_t now, struct worker_job *ret);
+void resolve_unsent(struct upstream *up, uint64_t now);
+/** resolve_answer() - Return: false: it is of another question */
+bool resolve_answer(struct upstream *up, const struct worker_answer *answer,
+		    uint64_t now);
+void resolve_gone(struct upstream *up, uint64_t now); /* its worker */
+void resolve_tick(struct upstream *up, uint64_t now);
+uint64_t resolve_due(const struct upstream *up);
+/** resolve_silent() - none of its addresses answers; resolve_heard() - one does again */
+void resolve_silent(struct upstream *up, uint64_t now);
+void resolve_heard(struct upstream *up);
+/** resolve_again() - name servers may answer now: the WANs have changed, or somebody has
+ * read the configuration again */
+void resolve_again(struct upstream *up, uint64_t now);
+/** resolve_problem() - see struct upstream_server_view */
+const char *resolve_problem(const struct upstream *up);
 
 /* ------------------------------------------------------------ upstream_jobs.c */
 

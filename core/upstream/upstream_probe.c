@@ -42,6 +42,7 @@ uint64_t probe_wait(enum worker_job_kind kind, unsigned int n)
 	case JOB_IGD_UNMAP:
 	case JOB_IGD_PINHOLE:
 	case JOB_IGD_UNPINHOLE:
+	case JOB_RESOLVE:
 		break;
 	}
 	return 0;

@@ -147,6 +147,7 @@ void router_found(struct upstream *up, struct router *router, enum upstream_spee
 	router->found = router->ever_looked = true;
 	router->found_at = now;
 	router->speech = (uint8_t)speech;
+	epoch_recall(router);
 	router->look_at = NEVER;
 	router->backoff = 0;
 	router->check_at = now + up->options.check;
@@ -253,15 +254,20 @@ void router_missed(struct upstream *up, struct router *router, uint64_t now)
 		router->check_at = now + earlier(up->options.check, SOON_MS);
 }
 
-/* One that the router has, in turn. */
+/* One that the router has, in turn. Where many are being asked about, it is busy enough.
+ */
 static struct slot *one_of(const struct router *router)
 {
-	struct slot *slot = router->slots;
+	const struct slot_list *held = &router->standing[STANDING_HELD];
 
-	while (slot && (slot->state != UPSTREAM_STATE_MAPPED || slot_is_removal(slot) ||
-			slot->serial || slot_is_pinhole(slot)))
-		slot = slot->next;
-	return slot;
+	for (int i = 0; i < LOOKS_MAX && held->first; i++) {
+		struct slot *slot = held->first;
+
+		slot_to_the_end(slot);
+		if (!slot->serial)
+			return slot;
+	}
+	return NULL;
 }
 
 static void read_one_back(struct upstream *up, struct router *router, uint64_t now)
@@ -274,7 +280,6 @@ static void read_one_back(struct upstream *up, struct router *router, uint64_t n
 	slot->looked = false;
 	slot->ask_at = now;
 	slot_schedule(up, slot);
-	slot_to_the_end(slot);
 }
 
 /* PCP tells the external address with a mapping alone (RFC 6887 11.5). */
@@ -286,7 +291,6 @@ static void renew_one(struct upstream *up, struct router *router, uint64_t now)
 		return;
 	slot->ask_at = now;
 	slot_schedule(up, slot);
-	slot_to_the_end(slot);
 }
 
 void router_checked(struct upstream *up, struct router *router, uint64_t now)
@@ -295,10 +299,8 @@ void router_checked(struct upstream *up, struct router *router, uint64_t now)
 	router->check_at = now + up->options.check;
 	if (!router->listening)
 		router->listen_at = now;
-	for (struct slot *slot = router->slots; slot; slot = slot->next) {
-		if (slot_is_removal(slot) ||
-		    (slot->state != UPSTREAM_STATE_UNANSWERED && !slot->doubt))
-			continue;
+	for (struct slot *slot = router->standing[STANDING_WAITS].first; slot;
+	     slot = slot->stand_next) {
 		slot->ask_at = earlier(slot->ask_at, now);
 		slot_schedule(up, slot);
 	}
@@ -318,7 +320,7 @@ static void ask_all_again(struct upstream *up, struct router *router, uint64_t n
 	for (struct slot *slot = router->slots; slot; slot = slot->next) {
 		slot->ask_at = earlier(slot->ask_at, now);
 		if (!slot_is_removal(slot) && slot->why != WHY_PROTOCOL) {
-			slot->doubt = slot->state == UPSTREAM_STATE_MAPPED;
+			slot->doubt |= slot->state == UPSTREAM_STATE_MAPPED;
 			slot->verify = slot->looked = false;
 		}
 		slot_schedule(up, slot);
@@ -334,41 +336,6 @@ void router_again(struct upstream *up, struct router *router, uint64_t now)
 	router->again_at =
 		earlier(router->again_at,
 			router->again_wait ? later(now, router->again_last + wait) : now);
-}
-
-static bool pcp_lost(const struct router *router, uint32_t epoch, uint64_t now)
-{
-	const int64_t server = (int64_t)epoch - router->epoch;
-	const int64_t client = (int64_t)((now - router->epoch_at) / 1000);
-
-	if (server < -1)
-		return true;
-	return client + 2 < server - server / 16 || server + 2 < client - client / 16;
-}
-
-static bool natpmp_lost(const struct router *router, uint32_t epoch, uint64_t now)
-{
-	const uint64_t elapsed = (now - router->epoch_at) / 1000;
-
-	return (uint64_t)epoch + 2 < router->epoch + elapsed * 7 / 8;
-}
-
-void router_epoch(struct upstream *up, struct router *router, uint32_t epoch,
-		  uint64_t now)
-{
-	bool lost = false;
-
-	if (!router->found || router->speech == UPSTREAM_IGD)
-		return;
-	if (router->has_epoch && router->speech == UPSTREAM_PCP)
-		lost = pcp_lost(router, epoch, now);
-	else if (router->has_epoch)
-		lost = natpmp_lost(router, epoch, now);
-	router->has_epoch = true;
-	router->epoch = epoch;
-	router->epoch_at = now;
-	if (lost)
-		router_again(up, router, now);
 }
 
 static bool anything_at(const struct router *router, const struct in6_addr *external)

@@ -11,15 +11,28 @@
 
 #include "core/upstream/upstream_private.h"
 
+/* After whatever changed of it. */
+static void count_awaited(struct upstream *up, struct slot *slot)
+{
+	const bool awaited = slot->in_rows && !slot->gone && !slot->saved;
+
+	up->n_awaited += awaited;
+	up->n_awaited -= slot->awaited;
+	slot->awaited = awaited;
+}
+
 static void put(struct upstream *up, struct slot *slot)
 {
-	if (slot->in_rows)
+	if (slot->in_rows) {
+		count_awaited(up, slot);
 		return;
+	}
 	slot->in_rows = true;
 	slot->row_prev = up->rows_last;
 	slot->row_next = NULL;
 	*(slot->row_prev ? &slot->row_prev->row_next : &up->rows) = slot;
 	up->rows_last = slot;
+	count_awaited(up, slot);
 }
 
 void row_forget(struct upstream *up, struct slot *slot)
@@ -31,6 +44,7 @@ void row_forget(struct upstream *up, struct slot *slot)
 		up->row_next = slot->row_next;
 	*(slot->row_prev ? &slot->row_prev->row_next : &up->rows) = slot->row_next;
 	*(slot->row_next ? &slot->row_next->row_prev : &up->rows_last) = slot->row_prev;
+	count_awaited(up, slot);
 }
 
 void row_changed(struct upstream *up, struct slot *slot)
@@ -61,6 +75,8 @@ static void make_row(const struct slot *slot, struct upstream_row *ret)
 	if (slot->gone)
 		return;
 	ret->expires = slot->expires;
+	ret->epoch = slot->epoch;
+	ret->epoch_at = slot->epoch_at;
 	memcpy(ret->wan, router->wan, sizeof(ret->wan));
 	ret->router = router->addr;
 	ret->internal = slot->internal;
@@ -110,10 +126,11 @@ static void saved(struct upstream *up, struct slot *slot)
 
 void upstream_rows_saved(struct upstream *up, uint64_t now)
 {
+	const struct slot *untold = up->telling_rows ? up->row_next : NULL;
 	struct slot *next;
 
 	up->telling_rows = false;
-	for (struct slot *slot = up->rows; slot; slot = next) {
+	for (struct slot *slot = up->rows; slot && slot != untold; slot = next) {
 		next = slot->row_next;
 		if (slot->told && slot->telling == up->telling &&
 		    slot->told_version == slot->version)
@@ -123,11 +140,7 @@ void upstream_rows_saved(struct upstream *up, uint64_t now)
 
 bool upstream_waits_for_rows(const struct upstream *up)
 {
-	const struct slot *slot = up->rows;
-
-	while (slot && (slot->gone || slot->saved))
-		slot = slot->row_next;
-	return slot != NULL;
+	return up->n_awaited > 0;
 }
 
 void rows_free(struct upstream *up)

@@ -153,6 +153,8 @@ int slot_take_over(struct upstream *up, struct router *router,
 		return -ENOMEM;
 	name_it(up, slot, row->id);
 	slot->expires = row->expires;
+	slot->epoch = row->epoch;
+	slot->epoch_at = row->epoch_at;
 	slot->external = row->external;
 	slot->external_port = row->external_port;
 	slot->unique = row->unique;
@@ -168,18 +170,60 @@ int slot_take_over(struct upstream *up, struct router *router,
 	return 0;
 }
 
-/* ------------------------------------------------------------ and gone */
+/* ------------------------------------------------------------ for the next check */
+
+static void stand(struct slot *slot, enum standing standing)
+{
+	struct slot_list *list = &slot->router->standing[standing];
+
+	slot->standing = (uint8_t)standing;
+	if (standing == STANDING_NONE)
+		return;
+	slot->stand_next = NULL;
+	slot->stand_prev = list->last;
+	*(slot->stand_prev ? &slot->stand_prev->stand_next : &list->first) = slot;
+	list->last = slot;
+}
+
+static void stand_no_more(struct slot *slot)
+{
+	struct slot_list *list = &slot->router->standing[slot->standing];
+
+	if (slot->standing == STANDING_NONE)
+		return;
+	*(slot->stand_prev ? &slot->stand_prev->stand_next : &list->first) =
+		slot->stand_next;
+	*(slot->stand_next ? &slot->stand_next->stand_prev : &list->last) =
+		slot->stand_prev;
+	slot->standing = STANDING_NONE;
+}
 
 void slot_to_the_end(struct slot *slot)
 {
-	detach(slot->router, slot);
-	append(slot->router, slot);
+	const enum standing standing = (enum standing)slot->standing;
+
+	stand_no_more(slot);
+	stand(slot, standing);
 }
+
+static enum standing standing_of(const struct slot *slot)
+{
+	if (slot_is_removal(slot))
+		return STANDING_NONE;
+	if (slot->state == UPSTREAM_STATE_UNANSWERED || slot->doubt)
+		return STANDING_WAITS;
+	if (slot->state == UPSTREAM_STATE_MAPPED && !slot_is_pinhole(slot))
+		return STANDING_HELD;
+	return STANDING_NONE;
+}
+
+/* ------------------------------------------------------------ and gone */
 
 /* Out of everything but the rows. */
 static void unlink_slot(struct upstream *up, struct slot *slot)
 {
 	slot_close(up, slot);
+	stand_no_more(slot);
 	for (enum timer timer = 0; timer < TIMERS; timer++)
 		timer_set(slot, timer, NEVER);
 	index_take(&up->by_key, &slot->by_key);
@@ -270,7 +314,12 @@ void slot_schedule(struct upstream *up, struct slot *slot)
 {
 	const uint64_t ask = may_ask(up, slot) ? slot->ask_at : NEVER;
 	const bool igd = slot->speech == UPSTREAM_IGD;
+	const enum standing standing = standing_of(slot);
 
+	if (standing != (enum standing)slot->standing) {
+		stand_no_more(slot);
+		stand(slot, standing);
+	}
 	timer_set(slot, TIMER_DATAGRAM, igd ? NEVER : ask);
 	timer_set(slot, TIMER_IGD, igd ? ask : NEVER);
 	timer_set(slot, TIMER_LAPSE, up->begun ? lapses(slot) : NEVER);
@@ -332,7 +381,8 @@ static void enlist(struct upstream *up, struct slot *slot, uint64_t now)
 	slot->speech = slot->router->speech;
 	slot->external = *any_like(&slot->internal);
 	slot->external_port = slot->unique = 0;
-	slot->expires = 0;
+	slot->expires = slot->epoch_at = 0;
+	slot->epoch = 0;
 	if (slot_is_pinhole(slot))
 		slot->expires = now + SECONDS(up->options.lifetime) + MINUTES(1);
 	slot->looked = slot->lease_0 = false;

@@ -8,32 +8,44 @@
 
 #define MISSES_MAX 3
 
-static bool is_wanted(const struct upstream *up, const struct router *router)
+bool stun_is_wanted(const struct upstream *up, const struct router *router)
 {
 	return up->begun && up->options.enable && up->options.stun.port &&
 	       router->current &&
 	       address_is_ipv4(&up->options.stun.addr) == router_is_ipv4(router);
 }
 
+static bool can_be_asked(const struct upstream *up, const struct router *router)
+{
+	return stun_is_wanted(up, router) && resolve_address(up, router);
+}
+
 void stun_stop(struct router *router)
 {
 	router->stun = (struct probe){ .due = 0 };
 	router->stun_misses = 0;
+	router->stun_at = 0;
 	router->stun_address = *any_like(&router->addr);
 }
 
+/* The next time it is another address of the server's, where that has more than one. */
 static void missed(struct upstream *up, struct router *router, uint64_t now)
 {
 	router->stun = (struct probe){ .due = now + up->options.check };
-	if (++router->stun_misses >= MISSES_MAX)
-		router->stun_address = *any_like(&router->addr);
+	router->stun_at++;
+	if (router->stun_misses < MISSES_MAX)
+		router->stun_misses++;
+	if (router->stun_misses < MISSES_MAX)
+		return;
+	router->stun_address = *any_like(&router->addr);
+	resolve_silent(up, now);
 }
 
 void stun_tick(struct upstream *up, struct router *router, uint64_t now)
 {
 	struct probe *stun = &router->stun;
 
-	if (!is_wanted(up, router) || stun->due > now)
+	if (!can_be_asked(up, router) || stun->due > now)
 		return;
 	if (stun->active && probe_wait(JOB_STUN_BIND, stun->tries + 1u) == 0) {
 		missed(up, router, now);
@@ -55,11 +67,13 @@ void stun_answer(struct upstream *up, struct router *router,
 		return;
 	}
 	router->stun_address = answer->external;
+	if (router->stun_misses)
+		resolve_heard(up);
 	router->stun_misses = 0;
 	router->stun = (struct probe){ .due = now + up->options.check };
 }
 
 uint64_t stun_due(const struct upstream *up, const struct router *router)
 {
-	return is_wanted(up, router) ? router->stun.due : NEVER;
+	return can_be_asked(up, router) ? router->stun.due : NEVER;
 }

@@ -184,8 +184,8 @@ static enum upstream_verdict global(const struct judged *judged)
 	return UPSTREAM_PUBLIC;
 }
 
-enum upstream_verdict verdict_of(const struct upstream *up, const struct router *router,
-				 char why[static UPSTREAM_WHY_STRLEN])
+static enum upstream_verdict judge(const struct upstream *up, const struct router *router,
+				   char why[static UPSTREAM_WHY_STRLEN])
 {
 	struct judged judged = { .router = router, .why = why };
 
@@ -206,4 +206,30 @@ enum upstream_verdict verdict_of(const struct upstream *up, const struct router 
 	if (is_global(&router->source))
 		return global(&judged);
 	return router->found ? found(&judged) : unfound(up, &judged);
+}
+
+/* Whole, or not at all: status says it of the server as well. */
+static void add_server(const struct upstream *up, const struct router *router,
+		       char why[static UPSTREAM_WHY_STRLEN])
+{
+	const char *problem = resolve_problem(up);
+	char whole[2 * UPSTREAM_WHY_STRLEN];
+	int len;
+
+	if (!problem || !stun_is_wanted(up, router))
+		return;
+	len = snprintf(whole, sizeof(whole),
+		       "%s%sthe STUN server's name is not known: %s", why,
+		       why[0] ? "; " : "", problem);
+	if (len < UPSTREAM_WHY_STRLEN)
+		memcpy(why, whole, (size_t)len + 1);
+}
+
+enum upstream_verdict verdict_of(const struct upstream *up, const struct router *router,
+				 char why[static UPSTREAM_WHY_STRLEN])
+{
+	const enum upstream_verdict verdict = judge(up, router, why);
+
+	add_server(up, router, why);
+	return verdict;
 }

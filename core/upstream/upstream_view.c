@@ -53,12 +53,22 @@ enum upstream_state carrier_state(const struct followed *f, size_t i,
 	return worst;
 }
 
+/* What the router may have lost stays in the kernel while it is asked, a moment: without
+ * it there its connections would end. */
+static bool slot_held(const struct slot *slot)
+{
+	return slot->state == UPSTREAM_STATE_MAPPED ||
+	       (slot_state(slot) == UPSTREAM_STATE_ASKING && slot->doubt);
+}
+
 bool followed_held(const struct followed *f)
 {
-	const struct slot *slot;
-
 	for (size_t i = 0; i < f->n_carriers; i++) {
-		if (carrier_state(f, i, &slot) == UPSTREAM_STATE_MAPPED)
+		size_t at = 0;
+
+		while (at < f->n_used && slot_held(f->uses[i * f->n_used + at].slot))
+			at++;
+		if (at == f->n_used)
 			return true;
 	}
 	return false;

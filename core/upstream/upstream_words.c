@@ -105,6 +105,8 @@ static const char *plain_words(enum why why)
 			SENSELESS "an external address that no router can have",
 		[WHY_NONSENSE_PINHOLE] = SENSELESS "a pinhole without a number",
 		[WHY_SILENT] = "the router does not answer this question",
+		[WHY_UNASKABLE] =
+			"natd cannot put this question to the router; its log says more",
 	};
 
 	return why < ARRAY_SIZE(words) ? words[why] : "";
@@ -141,6 +143,7 @@ void slot_words(const struct slot *slot, char buf[static UPSTREAM_WHY_STRLEN])
 	case WHY_NONSENSE_ADDRESS:
 	case WHY_NONSENSE_PINHOLE:
 	case WHY_SILENT:
+	case WHY_UNASKABLE:
 		snprintf(buf, UPSTREAM_WHY_STRLEN, "%s", plain_words(slot->why));
 		break;
 	}

@@ -42,10 +42,14 @@ void peer_refusal(const struct peer *peer, const char *group, char *detail,
 		return;
 	}
 	if (peer->may) {
-		snprintf(detail, detail_room, "uid %u may not do that, but %s.",
+		snprintf(detail, detail_room, "uid %u may %s, but may not do that.",
 			 peer->uid,
-			 peer->may & MAY_CHANGE ? "look, and change mappings" : "look");
-		snprintf(cure, cure_room, "natd.conf's access block says who may what.");
+			 peer->may & MAY_CHANGE ? "look and change mappings" : "look");
+		snprintf(cure, cure_room, "%s",
+			 peer->may & MAY_CHANGE
+				 ? "Ask as root: use sudo."
+				 : "Use sudo, or have it allowed in the access block of "
+				   "natd.conf.");
 		return;
 	}
 	snprintf(detail, detail_room, "uid %u may not talk to natd.", peer->uid);

@@ -173,10 +173,10 @@ static bool lacks_upstream(const struct mapping *m, const struct upstream_view *
 	if (!m->enabled || !mapping_asks_upstream(m))
 		return false;
 	switch (view->state) {
+	case UPSTREAM_STATE_OFF:
 	case UPSTREAM_STATE_REFUSED:
 	case UPSTREAM_STATE_UNANSWERED:
 		return true;
-	case UPSTREAM_STATE_OFF:
 	case UPSTREAM_STATE_NO_ROUTER:
 	case UPSTREAM_STATE_ASKING:
 	case UPSTREAM_STATE_MAPPED:

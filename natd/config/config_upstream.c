@@ -102,8 +102,8 @@ static int say_url(const struct config_block *block, const struct config_word *w
 		what = "no port from 1 to 65535";
 	return config_flaw(block->reader, word->line,
 			   "url = \"%.64s\": %s; it is like "
-			   "\"http://192.168.0.1:5000/rootDesc.xml\", and natd asks no "
-			   "name server",
+			   "\"http://192.168.0.1:5000/rootDesc.xml\", and no name "
+			   "server is asked for it",
 			   word->text, what);
 }
 
@@ -129,6 +129,50 @@ static int take_url(const struct config_block *block, struct upstream_options *r
 	return 0;
 }
 
+static int say_stun(const struct config_block *block, const struct config_word *word,
+		    const char *flaw)
+{
+	return config_flaw(block->reader, word->line,
+			   "stun = \"%.64s\" is not understood: %s; it is like "
+			   "\"stun.example.org\", \"stun.example.org:3478\" or "
+			   "\"203.0.113.9:3478\"",
+			   word->text, flaw);
+}
+
+/* @text: behind the colon. Return: 0, -EINVAL */
+static int stun_port(const char *text, uint16_t *ret)
+{
+	struct port_range range;
+
+	if (port_range_parse(text, &range) < 0 || range.first != range.last)
+		return -EINVAL;
+	*ret = range.first;
+	return 0;
+}
+
+/* Who it is, name servers are asked when it is wanted. */
+static int take_stun_name(const struct config_block *block,
+			  const struct config_word *word, struct upstream_options *ret)
+{
+	const char *colon = strchr(word->text, ':'), *flaw;
+	const size_t len = colon ? (size_t)(colon - word->text) : strlen(word->text);
+	struct endpoint stun = { .addr = address_any4, .port = STUN_PORT };
+	char name[HOST_NAME_STRLEN] = "";
+
+	if (colon && stun_port(colon + 1, &stun.port) < 0)
+		return say_stun(block, word,
+				"no port from 1 to 65535 is behind the colon");
+	if (len >= sizeof(name))
+		return say_stun(block, word, "it is longer than 253 characters");
+	memcpy(name, word->text, len);
+	flaw = host_name_flaw(name);
+	if (flaw)
+		return say_stun(block, word, flaw);
+	ret->stun = stun;
+	memcpy(ret->stun_name, name, sizeof(ret->stun_name));
+	return 0;
+}
+
 static int take_stun(const struct config_block *block, struct upstream_options *ret)
 {
 	const struct config_word *word = config_block_word(block, "stun", 0);
@@ -139,11 +183,7 @@ static int take_stun(const struct config_block *block, struct upstream_options *
 		return 0;
 	if (address_parse(word->text, &stun.addr) < 0 &&
 	    endpoint_parse(word->text, &stun) < 0)
-		return config_flaw(
-			block->reader, word->line,
-			"stun = \"%.64s\" is not understood: it is an address, "
-			"like \"203.0.113.9:3478\"; natd asks no name server",
-			word->text);
+		return take_stun_name(block, word, ret);
 	unusable = address_unusable(&stun.addr);
 	if (unusable)
 		return config_flaw(block->reader, word->line,

@@ -101,18 +101,29 @@ static bool is_taken(const struct table *table, const struct mapping *m,
 	return first && first->id != m->id;
 }
 
-static bool all_is_taken(const struct counts *counts, const struct mapping *m,
-			 const struct mapping_state *state)
+static bool all_is_taken(const struct table *table, const struct mapping *m,
+			 const struct in6_addr *addr)
 {
-	if (is_restricted(m))
-		return false;
-	for (size_t i = 0; i < state->n_endpoints; i++)
-		for (uint32_t port = m->external.port; port <= mapping_last_port(m);
-		     port++)
-			if (!is_taken(counts->gw->table, m, &state->endpoints[i].addr,
-				      (uint16_t)port))
-				return false;
+	for (uint32_t port = m->external.port; port <= mapping_last_port(m); port++) {
+		if (!is_taken(table, m, addr, (uint16_t)port))
+			return false;
+	}
 	return true;
+}
+
+/* Who dials an endpoint that is taken reaches another mapping. */
+static void drop_taken(const struct counts *counts, const struct mapping *m,
+		       struct mapping_state *ret)
+{
+	size_t n = 0;
+
+	if (!ret->n_shadowed_by || is_restricted(m))
+		return;
+	for (size_t i = 0; i < ret->n_endpoints; i++) {
+		if (!all_is_taken(counts->gw->table, m, &ret->endpoints[i].addr))
+			ret->endpoints[n++] = ret->endpoints[i];
+	}
+	ret->n_endpoints = n;
 }
 
 static bool may_be_shadowed(const struct counts *counts, const struct mapping *m)
@@ -144,10 +155,13 @@ static void put_condition(const struct counts *counts, const struct mapping *m,
 		ret->condition = CONDITION_DISABLED;
 	else if (!ret->n_endpoints)
 		ret->condition = CONDITION_WAITING;
-	else if (ret->n_shadowed_by && all_is_taken(counts, m, ret))
-		ret->condition = CONDITION_SHADOWED;
-	if (ret->condition != CONDITION_ACTIVE)
+	if (ret->condition != CONDITION_ACTIVE) {
 		ret->n_endpoints = 0;
+		return;
+	}
+	drop_taken(counts, m, ret);
+	if (!ret->n_endpoints)
+		ret->condition = CONDITION_SHADOWED;
 }
 
 /* ------------------------------------------------------------ who else */

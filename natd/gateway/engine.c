@@ -212,6 +212,8 @@ static void decide(struct engine *e)
 	else
 		plan_free(turn.plan);
 	take_kernel_back(e);
+	if (e->parts.decided)
+		e->parts.decided(e->parts.userdata);
 }
 
 /* Return: 0 when it happened, -EIO when it did not, -EINPROGRESS when nobody knows. */

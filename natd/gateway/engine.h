@@ -89,6 +89,8 @@ struct engine_parts {
 	/* @plan is in force, @ended of its effects is written, nobody is answered yet.
 	 * NULL: nobody wants to know */
 	void (*committed)(void *userdata, const struct plan *plan);
+	/* engine_is_stuck() no more. NULL: nobody wants to know */
+	void (*decided)(void *userdata);
 	struct ending_memory *memory; /* NULL: always look */
 	/* connections of what store_endings() tells are to be ended with a change */
 	bool endings_owed;

@@ -47,6 +47,11 @@ static void committed(void *userdata, const struct plan *plan)
 		leases_rearm(gw->leases);
 }
 
+static void decided(void *userdata)
+{
+	gateway_upstream_decided(userdata);
+}
+
 struct engine_parts gateway_parts(struct gateway *gw)
 {
 	return (struct engine_parts){
@@ -62,6 +67,7 @@ struct engine_parts gateway_parts(struct gateway *gw)
 		.is_local = is_local,
 		.resync = resync,
 		.committed = committed,
+		.decided = decided,
 		.memory = &gw->memory,
 		.endings_owed = gw->endings_owed,
 		.userdata = gw,

@@ -15,20 +15,15 @@
 #include "natd/common/log.h"
 #include "natd/gateway/gateway_private.h"
 
-/* A change that says whether a mapping is held, and was not made, is made again. */
-#define RETRY_USEC UINT64_C(1000000)
-
 /**
  * struct gateway_upstream
  * @following: mappings are told; false: the configuration never had a router asked, and
  *             none is held
- * @retry:     required mappings are told again
- * @said:      that one of them could not be altered
  */
 struct gateway_upstream {
 	struct uplink *uplink;
-	sd_event_source *retry;
-	bool following, said;
+	struct upstream_held *held;
+	bool following;
 };
 
 struct uplink *gateway_uplink(const struct gateway *gw)
@@ -43,7 +38,7 @@ static struct upstream *upstream_of(const struct gateway *gw)
 
 /* ------------------------------------------------------------ mappings */
 
-static void follow(struct gateway *gw, const struct mapping *m)
+void gateway_upstream_follow(struct gateway *gw, const struct mapping *m)
 {
 	char text[MAPPING_STRLEN];
 	int r;
@@ -60,7 +55,7 @@ static void follow_all(struct gateway *gw, bool (*concerned)(const struct mappin
 
 	table_for_each (gw->table, m) {
 		if (!concerned || concerned(m))
-			follow(gw, m);
+			gateway_upstream_follow(gw, m);
 	}
 	uplink_kick(gw->up->uplink);
 }
@@ -73,6 +68,17 @@ static bool has_suffix(const struct mapping *m)
 static bool is_required(const struct mapping *m)
 {
 	return m->upstream == UPSTREAM_REQUIRED;
+}
+
+void gateway_upstream_follow_required(struct gateway *gw)
+{
+	follow_all(gw, is_required);
+}
+
+void gateway_upstream_decided(struct gateway *gw)
+{
+	if (gw->up)
+		uplink_go_on(gw->up->uplink);
 }
 
 void gateway_upstream_hosts(struct gateway *gw)
@@ -92,69 +98,9 @@ void gateway_upstream_committed(struct gateway *gw, const struct plan *plan)
 			upstream_forget(upstream_of(gw), effect->mapping->id,
 					uplink_now(gw->up->uplink));
 		else
-			follow(gw, effect->mapping);
+			gateway_upstream_follow(gw, effect->mapping);
 	}
 	uplink_kick(gw->up->uplink);
-}
-
-/* ------------------------------------------------------------ what is held */
-
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	/* told what the table has, it says again where that is not so */
-	follow_all(userdata, is_required);
-	return 0;
-}
-
-static void retry_later(struct gateway *gw)
-{
-	sd_event_source_set_time_relative(gw->up->retry, RETRY_USEC);
-	sd_event_source_set_enabled(gw->up->retry, SD_EVENT_ONESHOT);
-}
-
-static void on_held(void *userdata, const struct answer *answer)
-{
-	struct gateway *gw = userdata;
-	struct refusal refusal;
-
-	if (!gw->up)
-		return;
-	if (answer->problem) {
-		if (!gw->up->said)
-			log_warning("A mapping that needs the router above us is not as "
-				    "that has it: %s It is tried again.",
-				    answer->problem->detail);
-		gw->up->said = true;
-		retry_later(gw);
-		return;
-	}
-	gw->up->said = false;
-	if (!plan_refused(answer->plan, answer->request))
-		return;
-	plan_refusal(answer->plan, answer->request, &refusal);
-	/* one that was removed meanwhile needs nothing */
-	if (refusal.verdict != VERDICT_NOT_FOUND)
-		retry_later(gw);
-}
-
-/* By itself: what is refused to one is not to the others. */
-static void submit_held(struct gateway *gw, uint64_t id, bool held)
-{
-	const struct change change = {
-		.kind = CHANGE_UPDATE,
-		.config_too = true,
-		.selector = { .id = id },
-		.patch = { .set = PATCH_HELD, .held = held },
-	};
-	struct change_list list = { 0 };
-	int r;
-
-	r = change_list_add(&list, &change);
-	if (r == 0)
-		r = engine_submit(gw->engine, &list, on_held, gw);
-	change_list_done(&list);
-	if (r < 0)
-		retry_later(gw);
 }
 
 /* ------------------------------------------------------------ events */
@@ -246,7 +192,7 @@ static void on_happened(void *userdata, const struct upstream_event *e)
 		tell_mapping(gw, e);
 		break;
 	case UPSTREAM_EVENT_HELD:
-		submit_held(gw, e->id, e->held);
+		held_submit(gw->up->held, e->id, e->held);
 		break;
 	}
 }
@@ -399,17 +345,6 @@ size_t gateway_upstream_routers(const struct gateway *gw, struct in6_addr *ret,
 
 /* ------------------------------------------------------------ start and end */
 
-static int make_retry(struct gateway *gw)
-{
-	int r;
-
-	r = sd_event_add_time_relative(gw->event, &gw->up->retry, CLOCK_MONOTONIC, 0, 0,
-				       on_retry, gw);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(gw->up->retry, SD_EVENT_OFF);
-	return r < 0 ? r : 0;
-}
-
 int gateway_start_upstream(struct gateway *gw)
 {
 	const struct uplink_parts parts = {
@@ -428,7 +363,7 @@ int gateway_start_upstream(struct gateway *gw)
 	gw->up = calloc(1, sizeof(*gw->up));
 	if (!gw->up)
 		return -ENOMEM;
-	r = make_retry(gw);
+	r = held_new(gw, &gw->up->held);
 	if (r == 0)
 		r = uplink_new(&parts, &gw->config->upstream, &gw->up->uplink);
 	if (r < 0) {
@@ -449,8 +384,8 @@ void gateway_stop_upstream(struct gateway *gw)
 {
 	if (!gw->up)
 		return;
-	sd_event_source_disable_unref(gw->up->retry);
 	uplink_free(gw->up->uplink);
+	held_free(gw->up->held);
 	free(gw->up);
 	gw->up = NULL;
 }

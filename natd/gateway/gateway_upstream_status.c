@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "natd/gateway/gateway_private.h"
 #include "natd/gateway/gateway_upstream.h"
 
@@ -90,13 +91,39 @@ static json_t *encode_workers(struct uplink *uplink)
 	return list;
 }
 
+static json_t *encode_addresses(const struct upstream_server_view *view)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < view->n; i++)
+		json_array_append_new(list, gateway_encode_address(&view->addrs[i]));
+	return list;
+}
+
+/* Its address, or its name. */
+static json_t *encode_stun(const struct upstream_options *options, struct uplink *uplink)
+{
+	struct upstream_server_view view = { .n = 0 };
+	char address[INET6_ADDRSTRLEN];
+
+	if (!uplink || !upstream_server_view(uplink_upstream(uplink), &view))
+		return json_null();
+	return json_pack("{s:s, s:i, s:o, s:o}", "server",
+			 options->stun_name[0]
+				 ? options->stun_name
+				 : address_format(&options->stun.addr, address),
+			 "port", options->stun.port, "addresses", encode_addresses(&view),
+			 "problem", encode_text(view.problem ? view.problem : ""));
+}
+
 json_t *gateway_encode_upstream(const struct gateway *gw)
 {
 	struct uplink *uplink = gateway_uplink(gw);
 	const struct upstream_options *options = &gw->config->upstream;
 
-	return json_pack("{s:b, s:s, s:o, s:o}", "enabled", options->enable, "policy",
-			 upstream_policy_name(options->policy), "wans",
+	return json_pack("{s:b, s:s, s:o, s:o, s:o}", "enabled", options->enable,
+			 "policy", upstream_policy_name(options->policy), "stun",
+			 encode_stun(options, uplink), "wans",
 			 uplink ? encode_links(gw, uplink) : json_array(), "workers",
 			 uplink ? encode_workers(uplink) : json_array());
 }
@@ -126,11 +153,46 @@ static void say_waiting(const struct gateway *gw, json_t *list)
 	gateway_say(list, text);
 }
 
+static void say_server(const struct gateway *gw, struct uplink *uplink, json_t *list)
+{
+	struct upstream_server_view view;
+	char text[HOST_NAME_STRLEN + 128];
+
+	if (!upstream_server_view(uplink_upstream(uplink), &view) || !view.problem)
+		return;
+	snprintf(text, sizeof(text), "The STUN server %s cannot be asked: %s.",
+		 gw->config->upstream.stun_name, view.problem);
+	gateway_say(list, text);
+}
+
+/* What nobody wants any more, and the router could not be told so. */
+static void say_stranded(struct uplink *uplink, json_t *list)
+{
+	char router[INET6_ADDRSTRLEN], wan[IFNAMSIZ], ports[TEXT_PHRASE_STRLEN];
+	char text[256];
+	struct in6_addr addr;
+	size_t n = upstream_stranded(uplink_upstream(uplink), &addr, wan);
+
+	if (n == 0)
+		return;
+	snprintf(
+		text, sizeof(text),
+		"%s could not be given back at the router above us (%s by %s%s), and may "
+		"be mapped there until their lifetime is over.",
+		text_things(n, "port", ports), address_format(&addr, router), wan,
+		n > 1 ? " first" : "");
+	gateway_say(list, text);
+}
+
 void gateway_say_upstream(const struct gateway *gw, json_t *list)
 {
 	struct uplink *uplink = gateway_uplink(gw);
 
 	if (uplink && (gw->config->upstream.enable || !uplink_saved(uplink)))
 		gateway_say(list, uplink_problem(uplink));
+	if (uplink)
+		say_stranded(uplink, list);
+	if (uplink)
+		say_server(gw, uplink, list);
 	say_waiting(gw, list);
 }

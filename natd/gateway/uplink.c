@@ -14,9 +14,8 @@
 
 /* rows that nobody waits for */
 #define LAZY_MS 1000
-/* after the store refused, or was busy with a plan */
+/* after the store refused; or is not to be written to, and nobody has said that it may */
 #define RETRY_MS 5000
-#define BUSY_MS	 20
 /* jobs, events and rows of one turn: the loop serves others */
 #define JOBS_MAX   64
 #define EVENTS_MAX 256
@@ -28,6 +27,10 @@
  * @timer:      at upstream_due(), @save_at or @retry_at
  * @save_at:    when lazy rows are written; 0 = none wait
  * @blocked_to: the store is not tried before; 0 = it may be
+ * @resolving:  serial of what the resolver was asked last; answered, it is dismissed, so
+ *              that the next one reads /etc/resolv.conf as it is then
+ * @unnamed:    that the server is not known was said, and why; NULL: not
+ * @refused_kinds: of jobs that no worker takes: bits of enum worker_job_kind
  */
 struct uplink {
 	struct uplink_parts parts;
@@ -36,6 +39,9 @@ struct uplink {
 	sd_event_source *turn, *timer;
 	bool begun;
 	uint64_t save_at, blocked_to;
+	uint32_t refused_kinds;
+	uint64_t resolving;
+	const char *unnamed;
 	struct store_upstream_change *rows;
 	size_t n_rows, room;
 	char problem[192];
@@ -78,6 +84,12 @@ void uplink_kick(struct uplink *uplink)
 {
 	if (uplink->begun)
 		sd_event_source_set_enabled(uplink->turn, SD_EVENT_ONESHOT);
+}
+
+void uplink_go_on(struct uplink *uplink)
+{
+	uplink->blocked_to = 0;
+	uplink_kick(uplink);
 }
 
 /* ------------------------------------------------------------ rows */
@@ -138,7 +150,7 @@ static void write_rows(struct uplink *uplink, uint64_t now)
 	int r;
 
 	if (!uplink->parts.may_write(uplink->parts.userdata)) {
-		uplink->blocked_to = now + BUSY_MS;
+		uplink->blocked_to = now + RETRY_MS;
 		return;
 	}
 	KILL_POINT(KILL_UPSTREAM_ROWS);
@@ -168,6 +180,7 @@ static void save_rows(struct uplink *uplink, uint64_t now)
 		complain(uplink, urgent);
 		uplink->blocked_to = now + RETRY_MS;
 	} else if (!uplink->n_rows) {
+		uplink->problem[0] = 0;
 		uplink->save_at = 0;
 	} else if (urgent || (uplink->save_at && uplink->save_at <= now)) {
 		write_rows(uplink, now);
@@ -178,19 +191,48 @@ static void save_rows(struct uplink *uplink, uint64_t now)
 
 /* ------------------------------------------------------------ jobs */
 
+/* A fault of natd's own: said once for each kind, and an answer like any other. */
+static void refuse_job(struct uplink *uplink, const struct worker_job *job, uint64_t now)
+{
+	const struct worker_answer answer = {
+		.serial = job->serial,
+		.kind = ANSWER_JOB,
+		.job = job->kind,
+		.result = -EINVAL,
+		.ifindex = job->ifindex,
+		.router = job->router,
+	};
+	char router[INET6_ADDRSTRLEN];
+
+	if (!(uplink->refused_kinds & 1u << job->kind))
+		log_error("A question to router %s is none that a worker takes (kind "
+			  "%u): it is not asked.",
+			  address_format(&job->router, router), job->kind);
+	uplink->refused_kinds |= 1u << job->kind;
+	upstream_answer(uplink->upstream, &answer, now);
+}
+
 /* A worker is started when there is something for it to do. */
 static void send_jobs(struct uplink *uplink, enum worker_role role, uint64_t now)
 {
 	struct worker_job job;
+	int r;
 
 	for (int i = 0; i < JOBS_MAX; i++) {
 		if (!upstream_next_job(uplink->upstream, role, now, &job))
 			return;
 		workers_want(uplink->workers, role, true);
-		if (workers_send(uplink->workers, role, &job) < 0) {
+		r = workers_send(uplink->workers, role, &job);
+		if (r == -EINVAL) {
+			refuse_job(uplink, &job, now);
+			continue;
+		}
+		if (r < 0) {
 			upstream_unsent(uplink->upstream, job.serial, now);
 			return;
 		}
+		if (role == WORKER_RESOLVER)
+			uplink->resolving = job.serial;
 		KILL_POINT(KILL_UPSTREAM_ASKED);
 	}
 }
@@ -201,6 +243,8 @@ static void on_worker_answer(void *userdata, enum worker_role role,
 	struct uplink *uplink = userdata;
 
 	upstream_answer(uplink->upstream, answer, uplink_now(uplink));
+	if (role == WORKER_RESOLVER && answer->serial == uplink->resolving)
+		workers_want(uplink->workers, role, false);
 	KILL_POINT(KILL_UPSTREAM_TOLD);
 	uplink_kick(uplink);
 }
@@ -211,6 +255,8 @@ static void on_worker_state(void *userdata, enum worker_role role, bool up)
 
 	if (!up)
 		upstream_worker_gone(uplink->upstream, role, uplink_now(uplink));
+	if (!up && role == WORKER_RESOLVER)
+		workers_want(uplink->workers, role, false);
 	uplink_kick(uplink);
 }
 
@@ -244,8 +290,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return b && b < a ? b : a;
 }
 
-static void rearm(struct uplink *uplink, uint64_t now)
+static void rearm(struct uplink *uplink)
 {
+	const uint64_t now = uplink_now(uplink); /* turns take their time */
 	uint64_t due = upstream_due(uplink->upstream);
 
 	/* while the store is not tried, rows that wait are not due */
@@ -263,7 +310,23 @@ static void rearm(struct uplink *uplink, uint64_t now)
 	sd_event_source_set_enabled(uplink->timer, SD_EVENT_ONESHOT);
 }
 
-static int on_turn(sd_event_source *source, void *userdata)
+/* Phrases of upstream_server_view() are compared by where they stand. */
+static void tell_server(struct uplink *uplink)
+{
+	struct upstream_server_view view;
+
+	if (!upstream_server_view(uplink->upstream, &view))
+		view.problem = NULL;
+	if (view.problem == uplink->unnamed)
+		return;
+	if (view.problem)
+		log_warning("The STUN server's name: %s.", view.problem);
+	else if (view.n)
+		log_info("The STUN server's name is known.");
+	uplink->unnamed = view.problem;
+}
+
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct uplink *uplink = userdata;
 	uint64_t now = uplink_now(uplink);
@@ -273,7 +336,8 @@ static int on_turn(sd_event_source *source, void *userdata)
 	for (int role = 0; role < WORKER_ROLES; role++)
 		send_jobs(uplink, (enum worker_role)role, now);
 	tell_events(uplink, now);
-	rearm(uplink, now);
+	tell_server(uplink);
+	rearm(uplink);
 	return 0;
 }
 
@@ -334,8 +398,11 @@ static int make_sources(struct uplink *uplink)
 	sd_event *event = uplink->parts.event;
 	int r;
 
-	r = sd_event_add_defer(event, &uplink->turn, on_turn, uplink);
-	/* one that always has more to do keeps nobody from his turn */
+	/* A timer that is always due, not a deferred source: that one, when it goes on by
+	 * itself, is for ever the first of its priority, and keeps all others from their
+	 * turn. */
+	r = sd_event_add_time(event, &uplink->turn, CLOCK_MONOTONIC, 0, 1, on_turn,
+			      uplink);
 	if (r >= 0)
 		r = sd_event_source_set_priority(uplink->turn, ENGINE_PRIORITY);
 	if (r >= 0)

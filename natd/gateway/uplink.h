@@ -54,6 +54,9 @@ void uplink_begin(struct uplink *uplink);
 /** uplink_kick() - see in the next turn what is to be done */
 void uplink_kick(struct uplink *uplink);
 
+/** uplink_go_on() - the store may be written to (again): not to wait until it is tried */
+void uplink_go_on(struct uplink *uplink);
+
 /** uplink_saved() - is on disk what there is to be kept? */
 bool uplink_saved(const struct uplink *uplink);
 const struct workers *uplink_workers(const struct uplink *uplink);

@@ -33,11 +33,10 @@
 	"INSERT INTO mapping (id, name, protocol, external_address, external_port, "     \
 	"internal_address, internal_port, origin, owner_uid, enabled, created, "         \
 	"changed, changed_by, n_ports, lifetime, expires, suffix, lan, comment, "        \
-	"remotes, upstream, held, auto_port, checksum) VALUES "
-#define ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	"remotes, upstream, checksum) VALUES "
+#define ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 /* as store_is_plain() has it */
-#define PLAIN                                                                            \
-	"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, '', '', '', '', 0, ?, ?)"
+#define PLAIN  "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, '', '', '', ?, ?)"
 #define PLAIN4 PLAIN ", " PLAIN ", " PLAIN ", " PLAIN
 
 static const char *const sql[] = {
@@ -49,8 +48,7 @@ static const char *const sql[] = {
 		"origin = ?8, owner_uid = ?9, enabled = ?10, created = ?11, "
 		"changed = ?12, changed_by = ?13, n_ports = ?14, lifetime = ?15, "
 		"expires = ?16, suffix = ?17, lan = ?18, comment = ?19, remotes = ?20, "
-		"upstream = ?21, held = ?22, auto_port = ?23, checksum = ?24 "
-		"WHERE id = ?1 AND checksum = ?25",
+		"upstream = ?21, checksum = ?22 WHERE id = ?1 AND checksum = ?23",
 	[STORE_DELETE] = "DELETE FROM mapping WHERE id = ?1 AND checksum = ?2",
 	[STORE_ENDING_INSERT] =
 		"INSERT OR REPLACE INTO ending (protocol, external_address, "
@@ -71,8 +69,8 @@ static const char *const sql[] = {
 	[STORE_UPSTREAM_PUT] =
 		"INSERT OR REPLACE INTO upstream (id, wan, router, speech, protocol, "
 		"internal_address, internal_port, external_address, external_port, "
-		"pinhole, nonce, expires, url, checksum) VALUES (?1, ?2, ?3, ?4, ?5, "
-		"?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+		"pinhole, nonce, expires, epoch, epoch_at, url, checksum) VALUES (?1, "
+		"?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 	[STORE_UPSTREAM_DELETE] = "DELETE FROM upstream WHERE id = ?1",
 };
 

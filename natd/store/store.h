@@ -96,6 +96,8 @@ int store_put_traffic(struct store *store, uint64_t id,
  * Return: 0; -EUCLEAN (some are damaged or flawed: those are skipped); -EIO.. */
 typedef void (*store_on_upstream)(void *userdata, const struct upstream_row *row);
 int store_upstream(struct store *store, store_on_upstream on_row, void *userdata);
+/** store_upstream_damaged() - how many the last store_upstream() skipped */
+size_t store_upstream_damaged(const struct store *store);
 /** struct store_upstream_change - @gone: of @row only the id counts */
 struct store_upstream_change {
 	struct upstream_row row;

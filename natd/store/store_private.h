@@ -70,6 +70,7 @@ struct store {
 	bool has_traffic;
 	struct upstream_row *upstream;
 	size_t n_upstream;
+	size_t n_damaged; /* rows of it, when they were read last */
 };
 
 /** store_errno() - SQLite's @result, the last one of @db, as 0 or -errno */
@@ -127,8 +128,14 @@ int store_close_transaction(struct store *store);
 
 uint64_t store_checksum_meta(const struct store_meta *meta);
 uint64_t store_checksum_mapping(const struct mapping *m);
-/** store_is_plain() - has it nothing but what most have, but for an automatic port? */
+/** store_is_plain() - has it nothing but what most have, but for store_upstream_words()?
+ */
 bool store_is_plain(const struct mapping *m);
+/** store_upstream_words() - the wish where it is not the policy's, "held", "auto-port",
+ * in this order, with blanks between; borrowed for ever */
+const char *store_upstream_words(const struct mapping *m);
+/** store_upstream_words_parse() - into @m; what is not written so is -EINVAL */
+int store_upstream_words_parse(const char *words, struct mapping *m);
 uint64_t store_checksum_ending(uint8_t protocol, const struct endpoint *external,
 			       uint16_t last_port);
 

@@ -64,17 +64,11 @@ static int column_origin(sqlite3_stmt *s, int column, uint8_t *ret)
 	return 0;
 }
 
-static int column_wish(sqlite3_stmt *s, int column, uint8_t *ret)
+static int column_upstream(sqlite3_stmt *s, int column, struct mapping *m)
 {
-	const char *text = (const char *)sqlite3_column_text(s, column);
-	enum upstream_wish wish = UPSTREAM_DEFAULT;
+	const char *words = (const char *)sqlite3_column_text(s, column);
 
-	/* '' and nothing else: what else stands for it was not written by us */
-	if (!text ||
-	    (*text && (upstream_wish_parse(text, &wish) < 0 || wish == UPSTREAM_DEFAULT)))
-		return -EINVAL;
-	*ret = (uint8_t)wish;
-	return 0;
+	return words ? store_upstream_words_parse(words, m) : -EINVAL;
 }
 
 static int parse_remotes(const char *text, struct prefix *ret, size_t *ret_n)
@@ -124,7 +118,7 @@ static bool has_details(sqlite3_stmt *s, int column)
 /* Columns as read_columns() and column_details() count them. */
 #define LAN	 17
 #define UPSTREAM 20
-#define CHECKSUM 23
+#define CHECKSUM 21
 
 static int read_columns(sqlite3_stmt *s, struct mapping *m)
 {
@@ -145,9 +139,7 @@ static int read_columns(sqlite3_stmt *s, struct mapping *m)
 	m->changed_by = (uint32_t)sqlite3_column_int64(s, 12);
 	m->lifetime = (uint32_t)sqlite3_column_int64(s, 14);
 	m->expires = (uint64_t)sqlite3_column_int64(s, 15);
-	m->held = sqlite3_column_int64(s, UPSTREAM + 1) != 0;
-	m->auto_port = sqlite3_column_int64(s, UPSTREAM + 2) != 0;
-	return column_wish(s, UPSTREAM, &m->upstream);
+	return column_upstream(s, UPSTREAM, m);
 }
 
 int store_read_mapping(sqlite3_stmt *s, struct mapping *ret)
@@ -181,7 +173,7 @@ int store_select(sqlite3 *db, int64_t format, const char *order, sqlite3_stmt **
 		 format == 1 ? "created, owner_uid, 1, 0, 0, 0, '', '', ''"
 			     : "changed, changed_by, n_ports, lifetime, expires, suffix, "
 			       "lan, comment, remotes",
-		 format <= 2 ? "'', 0, 0" : "upstream, held, auto_port", order);
+		 format <= 2 ? "''" : "upstream", order);
 	return sqlite3_prepare_v2(db, sql, -1, ret, NULL);
 }
 

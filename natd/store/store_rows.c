@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "natd/store/store_private.h"
 
 /* ------------------------------------------------------------ checksums */
@@ -75,8 +76,9 @@ static uint64_t add_text(uint64_t sum, const char *text)
 	return store_sum_bytes(add_number(sum, len), text, len);
 }
 
-/* What a store of that format could hold has the checksum it had there. */
-static bool is_of_format_1(const struct mapping *m)
+/* What a store of format 1 could hold; like that of format 2 it has the checksum that it
+ * had there. */
+bool store_is_plain(const struct mapping *m)
 {
 	return m->n_ports == 1 && !m->suffix && !m->details && !m->lifetime &&
 	       !m->expires && m->changed == m->created && m->changed_by == m->owner_uid;
@@ -85,11 +87,6 @@ static bool is_of_format_1(const struct mapping *m)
 static bool is_of_format_2(const struct mapping *m)
 {
 	return m->upstream == UPSTREAM_DEFAULT && !m->held && !m->auto_port;
-}
-
-bool store_is_plain(const struct mapping *m)
-{
-	return is_of_format_1(m) && m->upstream == UPSTREAM_DEFAULT && !m->held;
 }
 
 static uint64_t add_rest(uint64_t sum, const struct mapping *m)
@@ -128,7 +125,7 @@ uint64_t store_checksum_mapping(const struct mapping *m)
 	sum = add_number(sum, m->origin);
 	sum = add_number(sum, m->enabled);
 	sum = store_sum_bytes(sum, m->name, strlen(m->name));
-	if (!is_of_format_1(m))
+	if (!store_is_plain(m))
 		sum = add_rest(sum, m);
 	if (is_of_format_2(m))
 		return sum;
@@ -147,6 +144,49 @@ uint64_t store_checksum_ending(uint8_t protocol, const struct endpoint *external
 }
 
 /* ------------------------------------------------------------ writing */
+
+#define UPSTREAM_HELD 4
+#define UPSTREAM_AUTO 8
+
+/* by enum upstream_wish and the bits above */
+static const char *const upstream_words[] = {
+	"",
+	"yes",
+	"no",
+	"required",
+	"held",
+	"yes held",
+	"no held",
+	"required held",
+	"auto-port",
+	"yes auto-port",
+	"no auto-port",
+	"required auto-port",
+	"held auto-port",
+	"yes held auto-port",
+	"no held auto-port",
+	"required held auto-port",
+};
+
+const char *store_upstream_words(const struct mapping *m)
+{
+	return upstream_words[m->upstream + (m->held ? UPSTREAM_HELD : 0) +
+			      (m->auto_port ? UPSTREAM_AUTO : 0)];
+}
+
+int store_upstream_words_parse(const char *words, struct mapping *m)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(upstream_words) && strcmp(words, upstream_words[i]) != 0)
+		i++;
+	if (i == ARRAY_SIZE(upstream_words))
+		return -EINVAL;
+	m->upstream = i % UPSTREAM_HELD;
+	m->held = i & UPSTREAM_HELD;
+	m->auto_port = i & UPSTREAM_AUTO;
+	return 0;
+}
 
 int store_run(struct store *store, sqlite3_stmt *statement, int rows)
 {
@@ -228,14 +268,6 @@ static void bind_row(sqlite3_stmt *s, int at, const struct mapping *m,
 	bind_number(s, at + 12, m->changed_by);
 }
 
-/* Most have none of their own. */
-static const char *wish_text(const struct mapping *m)
-{
-	const enum upstream_wish wish = (enum upstream_wish)m->upstream;
-
-	return wish == UPSTREAM_DEFAULT ? "" : upstream_wish_name(wish);
-}
-
 /* One row, as numbered in STORE_INSERT and STORE_UPDATE. */
 static int write_row(struct store *store, sqlite3_stmt *s, const struct mapping *m,
 		     uint64_t checksum)
@@ -251,10 +283,8 @@ static int write_row(struct store *store, sqlite3_stmt *s, const struct mapping 
 	bind_text(s, 18, mapping_lan(m));
 	bind_text(s, 19, mapping_comment(m));
 	bind_text(s, 20, remotes_text(m, remotes));
-	bind_text(s, 21, wish_text(m));
-	bind_number(s, 22, m->held);
-	bind_number(s, 23, m->auto_port);
-	bind_number(s, 24, checksum);
+	bind_text(s, 21, store_upstream_words(m));
+	bind_number(s, 22, checksum);
 	return store_run(store, s, 1);
 }
 
@@ -273,7 +303,7 @@ int store_insert_many(struct store *store, const struct mapping *const *mappings
 		int at = 1 + i * PLAIN_COLUMNS;
 
 		bind_row(s, at, mappings[i], &texts[i]);
-		bind_number(s, at + PLAIN_COLUMNS - 2, mappings[i]->auto_port);
+		bind_text(s, at + PLAIN_COLUMNS - 2, store_upstream_words(mappings[i]));
 		bind_number(s, at + PLAIN_COLUMNS - 1, checksums[i]);
 	}
 	return store_run(store, s, STORE_ROWS);
@@ -284,7 +314,7 @@ int store_update(struct store *store, const struct mapping *m, uint64_t checksum
 {
 	sqlite3_stmt *s = store->statements[STORE_UPDATE];
 
-	bind_number(s, 25, checksum_before);
+	bind_number(s, 23, checksum_before);
 	return write_row(store, s, m, checksum);
 }
 

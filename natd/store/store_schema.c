@@ -38,9 +38,10 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
  * that rows move with theirs. The unique indexes say a part of what the table calls a
  * conflict.
  *
- * Format 3: the wish of the router above us, '' for the policy's. Checksums are those of
- * format 2 for whatever that could hold. Table upstream: what such routers were asked
- * for; nonce: 24 hexadecimal digits.
+ * Format 3: of a mapping, what concerns the router above us: store_upstream_words().
+ * Checksums are those of format 2 for whatever that could hold. Table upstream: what such
+ * routers were asked for; nonce: 24 hexadecimal digits; epoch: the router's when it
+ * granted that, as told at epoch_at; 0 and 0: it has not.
  */
 static const char *const steps[] = {
 	"PRAGMA application_id = 0x6e617464;"
@@ -143,8 +144,6 @@ static const char *const steps[] = {
 	") STRICT;",
 
 	"ALTER TABLE mapping ADD COLUMN upstream TEXT NOT NULL DEFAULT '';"
-	"ALTER TABLE mapping ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE mapping ADD COLUMN auto_port INTEGER NOT NULL DEFAULT 0;"
 	"CREATE TABLE upstream ("
 	"  id INTEGER PRIMARY KEY CHECK (id > 0),"
 	"  wan TEXT NOT NULL,"
@@ -158,6 +157,8 @@ static const char *const steps[] = {
 	"  pinhole INTEGER NOT NULL,"
 	"  nonce TEXT NOT NULL,"
 	"  expires INTEGER NOT NULL,"
+	"  epoch INTEGER NOT NULL,"
+	"  epoch_at INTEGER NOT NULL,"
 	"  url TEXT NOT NULL,"
 	"  checksum INTEGER NOT NULL"
 	") STRICT;",

@@ -55,6 +55,8 @@ static uint64_t checksum_row(const struct upstream_row *row)
 	sum = store_sum_number(sum, row->protocol);
 	sum = store_sum_number(sum, row->speech);
 	sum = store_sum_bytes(sum, row->nonce, sizeof(row->nonce));
+	sum = store_sum_number(sum, row->epoch);
+	sum = store_sum_number(sum, row->epoch_at);
 	return sum_text(sum, row->url);
 }
 
@@ -86,8 +88,10 @@ static int put_row(struct store *store, const struct upstream_row *row)
 	bind_number(s, 10, row->unique);
 	bind_text(s, 11, nonce_text(row, nonce));
 	bind_number(s, 12, row->expires);
-	bind_text(s, 13, row->url);
-	bind_number(s, 14, checksum_row(row));
+	bind_number(s, 13, row->epoch);
+	bind_number(s, 14, row->epoch_at);
+	bind_text(s, 15, row->url);
+	bind_number(s, 16, checksum_row(row));
 	return store_run(store, s, 1);
 }
 
@@ -141,6 +145,15 @@ static int column_port(sqlite3_stmt *s, int column, uint16_t *ret)
 	return number == *ret ? 0 : -EINVAL;
 }
 
+static int column_epoch(sqlite3_stmt *s, struct upstream_row *row)
+{
+	const sqlite3_int64 number = sqlite3_column_int64(s, 12);
+
+	row->epoch = (uint32_t)number;
+	row->epoch_at = (uint64_t)sqlite3_column_int64(s, 13);
+	return number == row->epoch ? 0 : -EINVAL;
+}
+
 static int column_words(sqlite3_stmt *s, struct upstream_row *row)
 {
 	const char *speech_text = (const char *)sqlite3_column_text(s, 3);
@@ -159,7 +172,7 @@ static int column_words(sqlite3_stmt *s, struct upstream_row *row)
 static int column_texts(sqlite3_stmt *s, struct upstream_row *row)
 {
 	const char *wan = (const char *)sqlite3_column_text(s, 1);
-	const char *url = (const char *)sqlite3_column_text(s, 12);
+	const char *url = (const char *)sqlite3_column_text(s, 14);
 
 	if (!wan || strlen(wan) >= sizeof(row->wan) || !url ||
 	    strlen(url) >= sizeof(row->url))
@@ -183,8 +196,8 @@ static int read_row(sqlite3_stmt *s, struct upstream_row *ret)
 	    column_port(s, 6, &row.internal_port) < 0 ||
 	    column_address(s, 7, &row.external) < 0 ||
 	    column_port(s, 8, &row.external_port) < 0 ||
-	    column_port(s, 9, &row.unique) < 0 ||
-	    checksum_row(&row) != (uint64_t)sqlite3_column_int64(s, 13) ||
+	    column_port(s, 9, &row.unique) < 0 || column_epoch(s, &row) < 0 ||
+	    checksum_row(&row) != (uint64_t)sqlite3_column_int64(s, 15) ||
 	    upstream_row_flaw(&row))
 		return -EINVAL;
 	*ret = row;
@@ -196,13 +209,13 @@ struct rows {
 	store_on_upstream on_row;
 	void *userdata;
 	uint64_t highest;
-	bool damaged;
+	size_t damaged;
 };
 
 #define COLUMNS                                                                          \
 	"SELECT id, wan, router, speech, protocol, internal_address, internal_port, "    \
-	"external_address, external_port, pinhole, nonce, expires, url, checksum "       \
-	"FROM upstream "
+	"external_address, external_port, pinhole, nonce, expires, epoch, epoch_at, "    \
+	"url, checksum FROM upstream "
 
 /* @sql: from the beginning, or from the end back to what was read so. Return: 0, -EIO..
  */
@@ -222,7 +235,7 @@ static int read_rows(struct store *store, const char *sql, struct rows *rows)
 		if (read_row(s, &row) == 0)
 			rows->on_row(rows->userdata, &row);
 		else
-			rows->damaged = true;
+			rows->damaged++;
 		if ((uint64_t)sqlite3_column_int64(s, 0) > rows->highest)
 			rows->highest = (uint64_t)sqlite3_column_int64(s, 0);
 	}
@@ -235,7 +248,13 @@ int store_upstream(struct store *store, store_on_upstream on_row, void *userdata
 	struct rows rows = { .on_row = on_row, .userdata = userdata };
 	int r = read_rows(store, COLUMNS "WHERE id > ?1 ORDER BY id", &rows);
 
+	store->n_damaged = rows.damaged;
 	return r == 0 && rows.damaged ? -EUCLEAN : r;
+}
+
+size_t store_upstream_damaged(const struct store *store)
+{
+	return store->n_damaged;
 }
 
 /* ------------------------------------------------------------ natd --recover */

@@ -16,9 +16,10 @@
 /** enum confinement - who is confined; the lists are in confine_lists.c */
 enum confinement {
 	CONFINE_NATD,	  /* no execve, no AF_INET, no AF_INET6 */
-	CONFINE_NURSERY,  /* what its workers have, and making them */
+	CONFINE_NURSERY,  /* what its workers have, making them, reading files */
 	CONFINE_DATAGRAM, /* UDP, no file */
 	CONFINE_IGD,	  /* TCP, no file */
+	CONFINE_RESOLVER, /* UDP and TCP, no address of its own, no file */
 };
 
 /** struct confine_path - with what is below it

@@ -176,6 +176,27 @@ static const struct calls igd = {
 	igd_guarded, ARRAY_SIZE(igd_guarded)
 };
 
+/* libresolv's: it names no protocol, so of each type there is the common one */
+static const struct guarded resolver_guarded[] = {
+	SOCKET(AF_INET, SOCK_DGRAM, 0),	 SOCKET(AF_INET6, SOCK_DGRAM, 0),
+	SOCKET(AF_INET, SOCK_STREAM, 0), SOCKET(AF_INET6, SOCK_STREAM, 0),
+	OPTION(IPPROTO_IP, IP_RECVERR),	 OPTION(IPPROTO_IPV6, IPV6_RECVERR),
+};
+static const struct calls resolver = { "alarm connect getpeername setitimer",
+				       resolver_guarded, ARRAY_SIZE(resolver_guarded) };
+
+/* res_ninit(3), in the worker before that is confined; interfaces in name servers'
+ * addresses */
+static const struct guarded reading_guarded[] = {
+	{ "open", 1, WITH_BITS(1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY) },
+	{ "openat", 1, WITH_BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY) },
+	SOCKET(AF_UNIX, SOCK_DGRAM, 0),
+	{ "ioctl", 1, WITH(1, SIOCGIFINDEX) },
+};
+static const struct calls reading = { "fstatat64 lseek _llseek newfstatat stat stat64 "
+				      "statx",
+				      reading_guarded, ARRAY_SIZE(reading_guarded) };
+
 /* Shadow memory is larger than any limit, and reports may go to a file. */
 #if SANITIZED
 #define WORKER_MEMORY	 RLIM_INFINITY
@@ -212,7 +233,8 @@ static const struct manner manners[] = {
 	/* Of TCP the igd worker binds the address that it connects from; nobody has
 	 * listen(2). */
 	[CONFINE_NURSERY] = {
-		.parts = { &common, &sanitizer, &quiet, &nursery, &datagram, &igd },
+		.parts = { &common, &sanitizer, &quiet, &nursery, &datagram, &igd,
+			   &resolver, &reading },
 		.limits = nursery_limits,
 		.n_limits = ARRAY_SIZE(nursery_limits),
 		.refused = OUTSIDE,
@@ -228,6 +250,12 @@ static const struct manner manners[] = {
 		.limits = worker_limits,
 		.n_limits = ARRAY_SIZE(worker_limits),
 		.refused = OUTSIDE,
+	},
+	[CONFINE_RESOLVER] = {
+		.parts = { &common, &sanitizer, &quiet, &resolver },
+		.limits = worker_limits,
+		.n_limits = ARRAY_SIZE(worker_limits),
+		.refused = OUTSIDE | LANDLOCK_NO_TCP_BIND,
 	},
 };
 

@@ -46,7 +46,7 @@ struct limit {
 	rlim_t value;
 };
 
-#define CONFINE_PARTS_MAX 7
+#define CONFINE_PARTS_MAX 9
 
 /**
  * struct manner - of confinement

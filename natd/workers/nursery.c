@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "natd/workers/nursery_private.h"
+#include "natd/workers/worker.h"
 
 #define STOP_MSEC 1000
 /* more than anybody sends: so that all of them are seen, and closed */
@@ -246,4 +247,16 @@ int nursery_hear(const struct nursery *nursery, struct nursery_report *ret, int 
 	for (size_t i = 0; i < n_fds; i++)
 		close(fds[i]);
 	return -EPROTO;
+}
+
+void nursery_describe_end(int status, char *ret, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(ret, size, "killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(ret, size, "exit status %d%s", WEXITSTATUS(status),
+			 WEXITSTATUS(status) == WORKER_UNREADABLE
+				 ? " (natd sent it what is no job)"
+				 : "");
 }

@@ -85,3 +85,7 @@ int nursery_ask(const struct nursery *nursery, enum nursery_request_kind kind,
  * is no report: dropped, its descriptors closed).
  */
 int nursery_hear(const struct nursery *nursery, struct nursery_report *ret, int *ret_fd);
+
+/** nursery_describe_end() - of a report NURSERY_ENDED, for people: "killed by signal 9
+ * (Killed)" */
+void nursery_describe_end(int status, char *ret, size_t size);

@@ -36,9 +36,20 @@ static const struct role {
 	const char *name;
 	int (*main)(int fd);
 	enum confinement confinement;
+	int (*prepare)(void); /* with what the nursery may; NULL: nothing */
 } roles[WORKER_ROLES] = {
-	[WORKER_DATAGRAM] = { "natd-datagram", worker_datagram, CONFINE_DATAGRAM },
-	[WORKER_IGD] = { "natd-igd", worker_igd, CONFINE_IGD },
+	[WORKER_DATAGRAM] = { "natd-datagram", worker_datagram, CONFINE_DATAGRAM, NULL },
+	[WORKER_IGD] = { "natd-igd", worker_igd, CONFINE_IGD, NULL },
+	[WORKER_RESOLVER] = { "natd-resolver", worker_resolver, CONFINE_RESOLVER,
+			      worker_resolver_prepare },
+};
+
+/* Where /etc/resolv.conf is, and may lead to: what is below /run comes later than we do.
+ */
+static const struct confine_path name_servers[] = {
+	{ "/etc", false },
+	{ "/run", false },
+	{ "/usr/lib/systemd", false },
 };
 
 /** struct nest - the nursery
@@ -98,6 +109,7 @@ static _Noreturn void worker(const struct nest *nest, enum worker_role number, i
 	sigemptyset(&none);
 	if (die_with(nest->self) < 0 || keep_only(fd) < 0 ||
 	    prctl(PR_SET_NAME, role->name) < 0 ||
+	    (role->prepare && role->prepare() < 0) ||
 	    confine(role->confinement, NULL, 0, &confined, &why) < 0)
 		_exit(EXIT_NOT_CONFINED);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -279,7 +291,8 @@ static int settle(struct nest *nest, int control, pid_t parent, const struct ide
 	    (prctl(PR_SET_NAME, "natd-nursery") < 0 || prctl(PR_SET_DUMPABLE, 0) < 0))
 		r = -errno;
 	if (r == 0)
-		r = confine(CONFINE_NURSERY, NULL, 0, &confined, &confining);
+		r = confine(CONFINE_NURSERY, name_servers, ARRAY_SIZE(name_servers),
+			    &confined, &confining);
 	if (r < 0)
 		snprintf(hello->text, sizeof(hello->text), "%.250s",
 			 privileges.text[0]  ? privileges.text

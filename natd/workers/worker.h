@@ -6,10 +6,13 @@
  *
  * Each is confined by who starts it (natd/workers/nursery_child.c), takes its end of a
  * SOCK_SEQPACKET socketpair, blocking, serves jobs until the other end is closed, and
- * returns an exit status. They log nothing and open no file.
+ * returns an exit status. They log nothing and, once confined, open no file.
  */
 
 #include "core/worker_message.h"
+
+/* exit status: natd said what is no job. Nobody knows which question would stay open */
+#define WORKER_UNREADABLE 65
 
 /**
  * worker_datagram() - PCP, NAT-PMP, SSDP and STUN over UDP
@@ -32,3 +35,15 @@ int worker_datagram(int fd);
  * (-EXDEV).
  */
 int worker_igd(int fd);
+
+/**
+ * worker_resolver() - addresses of a name, by the name servers of /etc/resolv.conf
+ *
+ * By libresolv, and by name servers alone: no /etc/hosts, no other name service. One job
+ * at a time, each answered exactly once. A job that takes longer than
+ * WORKER_RESOLVER_SECONDS ends the worker (SIGALRM).
+ */
+int worker_resolver(int fd);
+/** worker_resolver_prepare() - read /etc/resolv.conf: before the worker is confined.
+ * Return: 0, -ENOMEM */
+int worker_resolver_prepare(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,6 +63,16 @@ socklen_t worker_sockaddr(const struct in6_addr *addr, uint16_t port, uint32_t i
 	if (address_is_link_local(addr) || IN6_IS_ADDR_MULTICAST(addr))
 		ret->in6.sin6_scope_id = ifindex;
 	return sizeof(ret->in6);
+}
+
+void worker_let_alarm_end(void)
+{
+	sigset_t set;
+
+	signal(SIGALRM, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 uint64_t worker_now(void)

@@ -44,7 +44,8 @@ struct listened {
 
 struct datagram_worker {
 	int fd;
-	bool over; /* natd is gone */
+	bool over; /* natd is gone, or cannot be understood: */
+	int status;
 	size_t next;
 	struct asked asked[JOBS_MAX];
 	struct listened listened[LISTENED_MAX];
@@ -324,10 +325,12 @@ static void take_jobs(struct datagram_worker *w)
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		if (n <= 0)
-			w->over = true;
-		else if (worker_job_valid(packet, (size_t)n, &job))
+		if (n > 0 && worker_job_valid(packet, (size_t)n, &job)) {
 			do_job(w, &job);
+			continue;
+		}
+		w->over = true;
+		w->status = n > 0 ? WORKER_UNREADABLE : EXIT_SUCCESS;
 	}
 }
 
@@ -354,6 +357,7 @@ static void turn(struct datagram_worker *w)
 int worker_datagram(int fd)
 {
 	struct datagram_worker *w = calloc(1, sizeof(*w));
+	int status;
 
 	if (!w)
 		return EXIT_FAILURE;
@@ -363,6 +367,7 @@ int worker_datagram(int fd)
 		turn(w);
 	for (size_t i = 0; i < DATAGRAM_SOCKETS_MAX; i++)
 		datagram_socket_close(&w->sockets.list[i]);
+	status = w->status;
 	free(w);
-	return EXIT_SUCCESS;
+	return status;
 }

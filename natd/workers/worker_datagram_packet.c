@@ -110,6 +110,7 @@ int datagram_requests(const struct worker_job *job, struct datagram_requests *re
 	case JOB_IGD_UNMAP:
 	case JOB_IGD_PINHOLE:
 	case JOB_IGD_UNPINHOLE:
+	case JOB_RESOLVE:
 		break;
 	}
 	return -EOPNOTSUPP;
@@ -275,6 +276,7 @@ enum datagram_fit datagram_answer(const struct worker_job *job, const void *pack
 	case JOB_IGD_UNMAP:
 	case JOB_IGD_PINHOLE:
 	case JOB_IGD_UNPINHOLE:
+	case JOB_RESOLVE:
 		break;
 	}
 	return DATAGRAM_NO;

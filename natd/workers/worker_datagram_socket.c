@@ -51,6 +51,7 @@ static enum datagram_speech speech_of(const struct worker_job *job)
 	case JOB_IGD_UNMAP:
 	case JOB_IGD_PINHOLE:
 	case JOB_IGD_UNPINHOLE:
+	case JOB_RESOLVE:
 		break;
 	}
 	return DATAGRAM_PCP;

@@ -59,7 +59,7 @@ static int serve_all(int fd, struct igds *igds)
 
 		if (n == 0)
 			return 0;
-		r = n < 0 ? -errno : 0;
+		r = n < 0 ? -errno : -EBADMSG;
 		if (n > 0 && worker_job_valid(packet, (size_t)n, &job))
 			r = serve(fd, igds, &job);
 	}
@@ -77,21 +77,15 @@ static void quieten(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void let_alarm_end(void)
-{
-	sigset_t set;
-
-	signal(SIGALRM, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGALRM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
 int worker_igd(int fd)
 {
 	static struct igds igds;
+	int r;
 
 	quieten();
-	let_alarm_end();
-	return serve_all(fd, &igds) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	worker_let_alarm_end();
+	r = serve_all(fd, &igds);
+	if (r == -EBADMSG)
+		return WORKER_UNREADABLE;
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -90,12 +90,16 @@ static int add_any(const struct igd *igd, const struct worker_job *job,
 		   struct worker_answer *answer)
 {
 	struct igd_reply reply;
+	uint32_t port = 0;
 	int r = add(igd, job, "AddAnyPortMapping", &reply);
 
 	if (r != 0)
 		return r;
-	r = igd_port(igd_value(&reply, "NewReservedPort"), &answer->external_port);
+	/* 0 is told as well: the router may hold something, and natd says what is wrong
+	 */
+	r = igd_number(igd_value(&reply, "NewReservedPort"), UINT16_MAX, &port);
 	igd_reply_done(&reply);
+	answer->external_port = (uint16_t)port;
 	return r;
 }
 
@@ -296,6 +300,7 @@ int igd_do(const struct igd *igd, const struct worker_job *job,
 	case JOB_NATPMP_MAP:
 	case JOB_SSDP_SEARCH:
 	case JOB_STUN_BIND:
+	case JOB_RESOLVE:
 		break;
 	}
 	return -EOPNOTSUPP;

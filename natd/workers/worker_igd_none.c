@@ -18,7 +18,7 @@ int worker_igd(int fd)
 
 	while ((n = recv(fd, packet, sizeof(packet), 0)) > 0) {
 		if (!worker_job_valid(packet, (size_t)n, &job))
-			continue;
+			return WORKER_UNREADABLE;
 		worker_answer_of(&job, -EOPNOTSUPP, &answer);
 		if (worker_answer_send(fd, &answer, 0) < 0)
 			break;

@@ -37,5 +37,8 @@ union worker_sockaddr {
 socklen_t worker_sockaddr(const struct in6_addr *addr, uint16_t port, uint32_t ifindex,
 			  union worker_sockaddr *ret);
 
+/** worker_let_alarm_end() - from now on SIGALRM ends the worker, whoever started it */
+void worker_let_alarm_end(void);
+
 /** worker_now() - milliseconds of CLOCK_MONOTONIC */
 uint64_t worker_now(void);

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -163,18 +162,6 @@ static void part(struct worker *w)
 		hang_up(w);
 }
 
-static void describe_end(struct worker *w, int status)
-{
-	char *text = w->status.end;
-	const size_t size = sizeof(w->status.end);
-
-	if (WIFSIGNALED(status))
-		snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
-	else
-		snprintf(text, size, "exit status %d", WEXITSTATUS(status));
-}
-
 static bool is_of(const struct worker *w, const struct worker_answer *answer)
 {
 	return answer->kind == ANSWER_JOB ? job_role(answer->job) == w->role
@@ -275,7 +262,9 @@ static int on_started(struct worker *w, pid_t pid, int fd)
 	w->status.pid = pid;
 	w->status.restarts += w->fell;
 	w->fell = w->asked = false;
-	log_info("The %s worker is up (pid %d).", worker_role_name(w->role), pid);
+	/* one that comes for each question is no news */
+	log_line(w->role == WORKER_RESOLVER ? LOG_DEBUG : LOG_INFO,
+		 "The %s worker is up (pid %d).", worker_role_name(w->role), pid);
 	set_up(w, true);
 	return 0;
 }
@@ -314,7 +303,8 @@ static void hear_ended(struct worker *w, const struct nursery_report *report)
 		w->backoff = BACKOFF_MIN_USEC;
 	} else {
 		w->fell = true;
-		describe_end(w, report->status);
+		nursery_describe_end(report->status, w->status.end,
+				     sizeof(w->status.end));
 		log_warning("The %s worker ended: %s.", worker_role_name(w->role),
 			    w->status.end);
 	}
@@ -475,7 +465,10 @@ int workers_send(struct workers *workers, enum worker_role role,
 		 const struct worker_job *job)
 {
 	struct worker *w = &workers->of[role];
+	struct worker_job copy;
 
+	if (!worker_job_valid(job, sizeof(*job), &copy) || job_role(copy.kind) != role)
+		return -EINVAL;
 	if (w->stage != UP)
 		return -ENOTCONN;
 	if (send(w->fd, job, sizeof(*job), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)

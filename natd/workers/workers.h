@@ -53,7 +53,8 @@ void workers_free(struct workers *workers); /* NULL is fine; the workers end */
  * not wanted any more; it takes no job from now on, and @state follows */
 void workers_want(struct workers *workers, enum worker_role role, bool wanted);
 
-/** workers_send() - Return: 0; -ENOTCONN (not up), -EAGAIN (its queue is full) */
+/** workers_send() - Return: 0; -EINVAL (@job is none that worker_job_valid() takes, or
+ * one of another role), -ENOTCONN (not up), -EAGAIN (its queue is full) */
 int workers_send(struct workers *workers, enum worker_role role,
 		 const struct worker_job *job);
 

@@ -33,9 +33,9 @@ static const char insert[] =
 	"INSERT INTO mapping (id, name, protocol, external_address, external_port,"
 	" internal_address, internal_port, origin, owner_uid, enabled, created, changed,"
 	" changed_by, n_ports, lifetime, expires, suffix, lan, comment, remotes,"
-	" auto_port, upstream, held, checksum) VALUES (?1, '', 'tcp', '*4', ?2,"
+	" upstream, checksum) VALUES (?1, '', 'tcp', '*4', ?2,"
 	" '192.168.1.10', 9, 'admin', 0, 1, 1700000000,"
-	" 1700000000, 0, 1, 0, 0, 0, '', '', '', 0, '', 0, 4711)";
+	" 1700000000, 0, 1, 0, 0, 0, '', '', '', '', 4711)";
 static const char update[] = "UPDATE meta SET sequence = ?1, next_id = ?1, rows = ?1, "
 			     "digest = ?1, checksum = ?1 WHERE one = 1";
 

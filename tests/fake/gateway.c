@@ -301,14 +301,14 @@ json_t *gateway_status(struct gateway *gw)
 	json_object_update_new(
 		status,
 		json_pack("{s:b, s:{s:b, s:b, s:b, s:b, s:b}, s:[{s:s, s:i, s:{s:i}}], "
-			  "s:[], s:{s:i, s:n}, s:{s:b, s:s, s:[], s:[]}, "
+			  "s:[], s:{s:i, s:n}, s:{s:b, s:s, s:n, s:[], s:[]}, "
 			  "s:{s:b, s:b}}",
 			  "accounting", false, "protocols", "tcp", true, "udp", true,
 			  "sctp", true, "udplite", false, "dccp", false, "pool", "ports",
 			  "49152-65535", "size", 16384, "used", "tcp", 0, "snat",
 			  "ending", "pending", 0, "problem", "upstream", "enabled", false,
-			  "policy", "all", "wans", "workers", "confined", "seccomp", true,
-			  "landlock", true));
+			  "policy", "all", "stun", "wans", "workers", "confined",
+			  "seccomp", true, "landlock", true));
 	return status;
 }
 

@@ -160,7 +160,9 @@ static void put_upstream(FILE *out, const struct upstream_options *o)
 		fputs("url = ", out);
 		put_text(out, o->url);
 	}
-	if (o->stun.port)
+	if (o->stun_name[0])
+		fprintf(out, "\nstun = \"%s:%u\"", o->stun_name, o->stun.port);
+	else if (o->stun.port)
 		fprintf(out, "\nstun = \"%s\"", endpoint_format(&o->stun, stun));
 	fputs("\n}\n", out);
 }
@@ -258,7 +260,11 @@ static void check_upstream(const struct upstream_options *o)
 	hold(o->lifetime >= 120 && o->lifetime <= 86400);
 	hold(o->check >= 1000 && o->check <= 3600000);
 	hold(!o->url[0] || url_host(o->url, &url) == 0);
-	hold(!o->stun.port || !address_unusable(&o->stun.addr));
+	if (o->stun_name[0])
+		hold(!host_name_flaw(o->stun_name) && address_is_any(&o->stun.addr) &&
+		     o->stun.port);
+	else
+		hold(!o->stun.port || !address_unusable(&o->stun.addr));
 }
 
 static void check_taken(const struct config *c, const uint8_t *bytes, size_t len)
@@ -319,7 +325,7 @@ static void hold_same_upstream(const struct upstream_options *a,
 	hold(a->n_order == b->n_order && !memcmp(a->order, b->order, a->n_order));
 	hold(a->lifetime == b->lifetime && a->check == b->check);
 	hold(a->other_port == b->other_port && !strcmp(a->url, b->url));
-	hold(endpoint_equal(&a->stun, &b->stun));
+	hold(endpoint_equal(&a->stun, &b->stun) && !strcmp(a->stun_name, b->stun_name));
 }
 
 static void hold_same_access(const struct access *a, const struct access *b)

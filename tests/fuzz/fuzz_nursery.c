@@ -182,13 +182,22 @@ static void say_ended(enum worker_role role, uint8_t status)
 
 static void say_answer(enum worker_role role, struct input *in)
 {
+	static const enum worker_job_kind jobs[] = {
+		[WORKER_DATAGRAM] = JOB_LISTEN,
+		[WORKER_IGD] = JOB_IGD_UNMAP,
+		[WORKER_RESOLVER] = JOB_RESOLVE,
+	};
 	struct worker_answer answer = {
 		.serial = 1,
-		.job = role == WORKER_IGD ? JOB_IGD_UNMAP : JOB_LISTEN,
+		.job = jobs[role],
 		.router = { { { [10] = 0xff, 0xff, 192, 0, 2, 1 } } },
 	};
 	const size_t at = take_byte(in) * 3u % sizeof(answer);
 
+	if (role == WORKER_RESOLVER) {
+		answer.addresses[0] = answer.router;
+		answer.router = in6addr_any;
+	}
 	(void)take(in, (char *)&answer + at, take_byte(in) % (sizeof(answer) - at));
 	(void)send(play.worker[role], &answer, sizeof(answer),
 		   MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -205,10 +214,13 @@ static void say_word(enum worker_role role, struct input *in)
 
 static void send_job(enum worker_role role)
 {
-	const struct worker_job job = { .serial = 1 };
+	const struct worker_job job = { .serial = 1,
+					.kind = JOB_RESOLVE,
+					.url = "a.example" };
 	int r = workers_send(play.workers, role, &job);
 
-	hold(r == 0 || r == -ENOTCONN || r == -EAGAIN);
+	hold((r == -EINVAL) == (role != WORKER_RESOLVER));
+	hold(r == 0 || r == -EINVAL || r == -ENOTCONN || r == -EAGAIN);
 }
 
 /* What natd has asked for is what the nursery would take. */
@@ -267,7 +279,7 @@ static void raise_curtain(void)
 	struct workers_parts parts = { .answer = on_answer, .state = on_state };
 	int ends[2];
 
-	play = (struct play){ .worker = { -1, -1 } };
+	play = (struct play){ .worker = { -1, -1, -1 } };
 	hold(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
 	play.nursery = (struct nursery){ .fd = ends[0] };
 	play.control = ends[1];

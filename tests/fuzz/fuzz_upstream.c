@@ -5,9 +5,9 @@
  *
  * The input is a list of what happens: time goes by, mappings come and go, jobs are
  * taken, answers of a valid shape come to them (or to none), the store saves or does not,
- * workers die, natd is started again from its rows. Whatever the answers are, jobs are
- * such as the workers take, rows such as are read again, there is an end to what is to be
- * done at one moment, and texts are texts.
+ * workers die, natd is started again from its rows, its clock being behind perhaps.
+ * Whatever the answers are, jobs are such as the workers take, rows such as are read
+ * again, there is an end to what is to be done at one moment, and texts are texts.
  */
 
 #include <errno.h>
@@ -143,6 +143,12 @@ static void configure(struct input *in)
 	options.n_order = 1 + (bits >> 5) % UPSTREAM_SPEECHES;
 	for (uint8_t i = 0; i < UPSTREAM_SPEECHES; i++)
 		options.order[i] = (uint8_t)((i + (bits >> 6)) % UPSTREAM_SPEECHES);
+	options.stun = (struct endpoint){ address("1.1.1.1"), 3478 };
+	options.stun_name[0] = '\0';
+	if (bits >> 7) {
+		options.stun.addr = address_any4;
+		strcpy(options.stun_name, "stun.example.org");
+	}
 	hold(upstream_configure(up, &options, now) == 0);
 }
 
@@ -270,6 +276,11 @@ static struct worker_answer fill(struct input *in, const struct worker_job *job)
 		answer.natpmp = 1;
 	if (odd & 64)
 		answer.job = take(in) % JOB_KINDS;
+	if (job->kind == JOB_RESOLVE) {
+		answer.url[0] = '\0';
+		answer.addresses[0] = take_address(in);
+		answer.addresses[1] = take_address(in);
+	}
 	answer.boot_id = odd >> 7;
 	return answer;
 }
@@ -327,6 +338,13 @@ static void look(void)
 	}
 }
 
+/* The lease clock has lost its anchor, and goes by a wall clock that is behind: rows are
+ * of times to come. */
+static void set_back(struct input *in)
+{
+	now -= take32(in) % now;
+}
+
 static void happen(struct input *in)
 {
 	switch (take(in) % 16) {
@@ -353,8 +371,7 @@ static void happen(struct input *in)
 		take_rows(false);
 		break;
 	case 7:
-		upstream_worker_gone(up, take(in) & 1 ? WORKER_IGD : WORKER_DATAGRAM,
-				     now);
+		upstream_worker_gone(up, take(in) % WORKER_ROLES, now);
 		break;
 	case 8:
 		upstream_unsent(up, jobs[take(in) % JOBS].serial, now);
@@ -364,6 +381,11 @@ static void happen(struct input *in)
 		break;
 	case 10:
 		upstream_free(up);
+		begin();
+		break;
+	case 11:
+		upstream_free(up);
+		set_back(in);
 		begin();
 		break;
 	default:

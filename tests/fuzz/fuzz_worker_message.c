@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/address_kind.h"
+#include "core/host_name.h"
 #include "core/text.h"
 #include "core/url.h"
 #include "core/worker_message.h"
@@ -34,15 +35,18 @@ static void take_job(const uint8_t *packet, size_t len)
 	if (!worker_job_valid(packet, len, &job))
 		return;
 	hold(len == sizeof(job) && memcmp(&job, packet, len) == 0);
-	hold(job.serial && job.ifindex && job.ifindex <= INT_MAX);
+	hold(job.serial && job.ifindex <= INT_MAX);
+	hold((job.ifindex != 0) == (job.kind != JOB_RESOLVE));
 	hold(job.kind < JOB_KINDS);
 	hold(worker_role_name(job_role(job.kind))[0]);
-	hold(address_kind(&job.router) != ADDRESS_MULTICAST &&
-	     !address_is_any(&job.router));
+	hold(address_kind(&job.router) != ADDRESS_MULTICAST);
+	hold(address_is_any(&job.router) == (job.kind == JOB_RESOLVE));
 	hold_text(job.url, sizeof(job.url));
 	hold_text(job.text, sizeof(job.text));
 	if (job_role(job.kind) == WORKER_IGD)
 		hold(url_is_of(job.url, &job.router));
+	if (job_role(job.kind) == WORKER_RESOLVER)
+		hold(!host_name_flaw(job.url) && strlen(job.url) < HOST_NAME_STRLEN);
 }
 
 static void take_answer(const uint8_t *packet, size_t len)
@@ -57,6 +61,10 @@ static void take_answer(const uint8_t *packet, size_t len)
 	hold_text(answer.url, sizeof(answer.url));
 	hold_text(answer.text, sizeof(answer.text));
 	hold(!answer.url[0] || url_is_of(answer.url, &answer.router));
+	for (size_t i = 0; i < WORKER_ADDRESSES_MAX; i++)
+		hold(address_is_any(&answer.addresses[i]) ||
+		     (answer.job == JOB_RESOLVE &&
+		      !address_unusable(&answer.addresses[i])));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

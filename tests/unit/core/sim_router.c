@@ -426,6 +426,7 @@ static bool answer_igd(struct sim_router *router, const struct worker_job *job,
 	case JOB_NATPMP_MAP:
 	case JOB_SSDP_SEARCH:
 	case JOB_STUN_BIND:
+	case JOB_RESOLVE:
 		break;
 	}
 	return true;

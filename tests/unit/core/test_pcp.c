@@ -208,18 +208,29 @@ Test(pcp, reads_that_a_mapping_is_gone)
 				&response),
 		     0);
 	cr_expect_eq(response.lifetime, 0);
-	cr_expect_eq(decode_hex("02810000 00000e10 00000007" RESERVED NONCE TCP
-				"1f90 0000" EXTERNAL,
-				&response),
-		     -EBADMSG, "a lifetime, and no port");
-	cr_expect_eq(decode_hex("02810000 00000e10 00000007" RESERVED NONCE TCP
-				"1f90 01bb" V4("00000000"),
-				&response),
-		     -EBADMSG, "a lifetime, and no address");
 	cr_expect_eq(decode_hex("02810000 00000e10 00000007" RESERVED NONCE
 				"00 000000 0000 0000" EXTERNAL,
 				&response),
 		     0, "all ports");
+}
+
+/* Whoever asked for it can say so: dropped, it would look like silence. */
+Test(pcp, reads_an_external_endpoint_that_makes_no_sense)
+{
+	struct pcp_response response;
+
+	cr_assert_eq(decode_hex("02810000 00000e10 00000007" RESERVED NONCE TCP
+				"1f90 0000" EXTERNAL,
+				&response),
+		     0);
+	cr_expect_eq(response.map.external_port, 0);
+	cr_expect_eq(response.lifetime, 3600);
+	cr_assert_eq(decode_hex("02810000 00000e10 00000007" RESERVED NONCE TCP
+				"1f90 01bb" V4("00000000"),
+				&response),
+		     0);
+	cr_expect(address_is_any(&response.map.external));
+	cr_expect_eq(response.map.external_port, 443);
 }
 
 Test(pcp, believes_no_absurd_lifetime)

@@ -158,7 +158,7 @@ Test(refusal, the_same_under_another_name_is_a_conflict_of_names)
 		struct mapping holder = holder_of(cases[i].holder, 7, ORIGIN_ADMIN, 0);
 
 		expect_refusal(VERDICT_CONFLICT, &change, &holder, cases[i].detail,
-			       "Ask for it without a name, or remove it first.");
+			       "Ask for it without a name, or rename it: natctl rename.");
 	}
 }
 

@@ -143,7 +143,7 @@ Test(refusal, a_protocol_that_the_kernel_lacks_is_named)
 		  "The kernel must be built with CONFIG_NF_CT_PROTO_SCTP." },
 		{ "tcp,udp,udplite 80 -> 192.168.1.10:80",
 		  "The running kernel does not translate udplite.",
-		  "The kernel must be built with CONFIG_NF_CT_PROTO_UDPLITE, and set "
+		  "It takes a kernel with CONFIG_NF_CT_PROTO_UDPLITE, and "
 		  "sysctl net.netfilter.nf_conntrack_checksum=0." },
 		{ "tcp,sctp,udplite 80 -> 192.168.1.10:80",
 		  "The running kernel does not translate sctp,udplite.",
@@ -227,7 +227,7 @@ Test(refusal, what_is_not_permitted_names_the_rule_and_what_it_allows)
 		  "Choose another internal address." },
 		{ RIGHT_LIFETIME, 7 * 86400,
 		  "leases of at most 1w, and nothing without one",
-		  "Ask for a shorter lease." },
+		  "Ask for a lease that is no longer, with --lease TIME." },
 		{ RIGHT_LIFETIME, 90, "leases of at most 1m30s, and nothing without one",
 		  NULL },
 		{ RIGHT_LIFETIME, 5400,

@@ -222,6 +222,60 @@ Test(upstream_refused, answers_without_sense_are_never_held)
 	}
 }
 
+/* A fault of natd's: said in words, and neither asked without end nor waited for. */
+Test(upstream_refused, what_cannot_be_asked_is_refused_in_words)
+{
+	static const unsigned int speaks[] = { SIM_PCP, SIM_NATPMP, SIM_IGD };
+	static const enum worker_job_kind kinds[] = { JOB_PCP_MAP, JOB_NATPMP_MAP,
+						      JOB_IGD_READ };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct worker_answer answer = { .kind = ANSWER_JOB,
+						.job = kinds[i],
+						.result = -EINVAL,
+						.ifindex = 2 };
+
+		up_world_begin(speaks[i]);
+		up_run(10 * SECOND);
+		W.routers[0].up = false;
+		follow(1, IPPROTO_TCP, 8080);
+		up_run(100);
+		cr_assert_eq(W.jobs[kinds[i]], 1, "case %zu", i);
+		answer.serial = W.last[kinds[i]].serial;
+		answer.router = W.routers[0].addr;
+		upstream_answer(W.up, &answer, W.now);
+		expect_state(1, REFUSED);
+		cr_expect(strstr(up_view(1).why, "natd cannot put this question"), "%s",
+			  up_view(1).why);
+		up_run(MINUTE);
+		cr_expect_eq(W.jobs[kinds[i]], 1, "asked again at once, case %zu", i);
+		up_world_end();
+	}
+}
+
+Test(upstream_refused, a_withdrawal_that_cannot_be_asked_stays_pending)
+{
+	struct worker_answer answer = {
+		.kind = ANSWER_JOB, .job = JOB_PCP_MAP, .result = -EINVAL, .ifindex = 2
+	};
+
+	up_world_begin(SIM_PCP);
+	follow(1, IPPROTO_TCP, 8080);
+	up_run(MINUTE);
+	expect_state(1, MAPPED);
+	W.routers[0].up = false;
+	up_forget(1);
+	up_run(100);
+	answer.serial = W.last[JOB_PCP_MAP].serial;
+	answer.router = W.routers[0].addr;
+	upstream_answer(W.up, &answer, W.now);
+	cr_expect_eq(upstream_pending(W.up), 1);
+	W.routers[0].up = true;
+	up_run(MINUTE);
+	cr_expect_eq(upstream_pending(W.up), 0);
+	cr_expect_eq(sim_ours(&W.routers[0]), 0);
+}
+
 /* RFC 6886 3.5: how one says that the feature is switched off. */
 Test(upstream_refused, nat_pmp_that_is_switched_off_is_not_spoken)
 {

@@ -116,6 +116,22 @@ Test(upstream_rows, that_have_what_their_protocol_has_not_are_flawed)
 	row = a_row(UPSTREAM_IGD);
 	strcpy(row.url, "http://192.168.0.9:5000/rootDesc.xml");
 	flaw_is(&row, "its URL is not the router's");
+	row = a_row(UPSTREAM_IGD);
+	row.epoch_at = 1;
+	flaw_is(&row, "UPnP has no epochs");
+}
+
+/* A router may be in its first second. */
+Test(upstream_rows, with_an_epoch_that_was_told_at_no_time_are_flawed)
+{
+	struct upstream_row row = a_row(UPSTREAM_NATPMP);
+
+	row.epoch_at = 1;
+	flaw_is(&row, NULL);
+	row.epoch = UINT32_MAX;
+	flaw_is(&row, NULL);
+	row.epoch_at = 0;
+	flaw_is(&row, "its epoch is of no time");
 }
 
 Test(upstream_rows, that_are_flawed_or_there_already_are_not_restored)

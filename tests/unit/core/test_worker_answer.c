@@ -15,7 +15,7 @@
 
 static struct worker_answer answer_of(enum worker_job_kind kind)
 {
-	return (struct worker_answer){
+	struct worker_answer answer = {
 		.serial = 1,
 		.kind = ANSWER_JOB,
 		.job = kind,
@@ -33,6 +33,14 @@ static struct worker_answer answer_of(enum worker_job_kind kind)
 		.url = URL,
 		.text = "MiniUPnPd/2.3.1",
 	};
+
+	if (kind == JOB_RESOLVE) {
+		answer.router = address_any6;
+		answer.url[0] = '\0';
+		answer.addresses[0] = said_address("203.0.113.9");
+		answer.addresses[1] = said_address("192.168.1.9");
+	}
+	return answer;
 }
 
 /* Of a block of its own; a copy where it is taken, else @ret is as it was. */
@@ -154,11 +162,39 @@ Test(worker_answer, no_answer_is_taken_with_a_flaw)
 		for (size_t how = 0; how < 16; how++) {
 			struct worker_answer answer = answer_of(kind);
 
+			if (kind == JOB_RESOLVE && how == 7)
+				continue; /* it is of nobody */
 			spoil_answer(&answer, how);
 			cr_expect_not(answer_taken(&answer), "answer to %u, flaw %zu",
 				      kind, how);
 		}
 	}
+}
+
+Test(worker_answer, a_name_has_addresses_that_a_server_can_have)
+{
+	static const char *const odd[] = { "127.0.0.1", "0.0.0.1",	  "224.0.0.1",
+					   "240.0.0.1", "169.254.1.1",	  "2001:db8::9",
+					   "::1",	"255.255.255.255" };
+	struct worker_answer answer = answer_of(JOB_RESOLVE);
+
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		answer.addresses[1] = said_address(odd[i]);
+		cr_expect_not(answer_taken(&answer), "%s", odd[i]);
+	}
+	answer = answer_of(JOB_RESOLVE);
+	answer.addresses[3] = answer.addresses[1];
+	cr_expect_not(answer_taken(&answer), "with a gap");
+	memset(answer.addresses, 0, sizeof(answer.addresses));
+	cr_expect_not(answer_taken(&answer), "none");
+	answer.result = -ENOENT;
+	cr_expect(answer_taken(&answer), "none, as it says");
+	answer = answer_of(JOB_STUN_BIND);
+	answer.addresses[0] = said_address("203.0.113.9");
+	cr_expect_not(answer_taken(&answer), "of another job");
+	answer = answer_of(JOB_RESOLVE);
+	answer.kind = ANSWER_SSDP_ALIVE;
+	cr_expect_not(answer_taken(&answer), "unasked");
 }
 
 /* To believe the router or not is for those who know what was asked. */
@@ -174,19 +210,18 @@ Test(worker_answer, what_a_router_claims_is_passed_on)
 	answer.internal = said_address("255.255.255.255");
 	answer.internal_port = 0;
 	cr_expect(answer_taken(&answer));
+	answer = answer_of(JOB_PCP_MAP);
+	answer.external = address_any4;
+	answer.external_port = 0;
+	cr_expect(answer_taken(&answer));
 }
 
 Test(worker_answer, what_succeeded_has_what_it_was_for)
 {
 	static const bool port_needed[JOB_KINDS] = {
-		[JOB_PCP_MAP] = true,
-		[JOB_NATPMP_MAP] = true,
 		[JOB_STUN_BIND] = true,
-		[JOB_IGD_MAP] = true,
 	};
-	static const bool address_needed[JOB_KINDS] = {
-		[JOB_PCP_MAP] = true, [JOB_STUN_BIND] = true
-	};
+	static const bool address_needed[JOB_KINDS] = { [JOB_STUN_BIND] = true };
 	static const bool url_needed[JOB_KINDS] = { [JOB_SSDP_SEARCH] = true };
 	static const bool unique_needed[JOB_KINDS] = { [JOB_IGD_PINHOLE] = true };
 

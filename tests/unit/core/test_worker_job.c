@@ -32,6 +32,11 @@ static struct worker_job job_of(enum worker_job_kind kind)
 		.text = "natd: web",
 	};
 
+	if (kind == JOB_RESOLVE) {
+		job.ifindex = 0;
+		job.router = address_any6;
+		strcpy(job.url, "stun.example.org");
+	}
 	if (kind == JOB_IGD_PINHOLE)
 		job.internal = said_address("2001:db8::10");
 	return job;
@@ -57,10 +62,12 @@ static bool job_taken(const struct worker_job *job)
 
 Test(worker_job, every_kind_of_job_has_its_worker)
 {
-	for (unsigned int kind = 0; kind < JOB_KINDS; kind++)
+	for (unsigned int kind = 0; kind < JOB_RESOLVE; kind++)
 		cr_expect_eq(job_role(kind),
 			     kind < JOB_IGD_OPEN ? WORKER_DATAGRAM : WORKER_IGD, "%u",
 			     kind);
+	cr_expect_eq(job_role(JOB_RESOLVE), WORKER_RESOLVER);
+	cr_expect_str_eq(worker_role_name(WORKER_RESOLVER), "resolver");
 	cr_expect_str_eq(worker_role_name(WORKER_DATAGRAM), "datagram");
 	cr_expect_str_eq(worker_role_name(WORKER_IGD), "igd");
 }
@@ -149,9 +156,29 @@ Test(worker_job, no_kind_of_job_is_taken_with_a_flaw)
 		for (size_t how = 0; how < 15; how++) {
 			struct worker_job job = job_of(kind);
 
+			if (kind == JOB_RESOLVE && (how == 3 || how == 6))
+				continue; /* it is to nobody */
 			spoil_job(&job, how);
 			cr_expect_not(job_taken(&job), "job %u, flaw %zu", kind, how);
 		}
+	}
+}
+
+Test(worker_job, a_name_is_asked_for_of_nobody_in_particular)
+{
+	static const char *const names[] = { "", "stun_.example.org", "a..b", "1.2.3.4",
+					     "http://192.168.1.1/" };
+	struct worker_job job = job_of(JOB_RESOLVE);
+
+	job.ifindex = 2;
+	cr_expect_not(job_taken(&job));
+	job = job_of(JOB_RESOLVE);
+	job.router = said_address("192.168.1.1");
+	cr_expect_not(job_taken(&job));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		job = job_of(JOB_RESOLVE);
+		strcpy(job.url, names[i]);
+		cr_expect_not(job_taken(&job), "\"%s\"", names[i]);
 	}
 }
 
@@ -256,6 +283,7 @@ Test(worker_job, a_job_needs_what_its_kind_needs_and_no_more)
 		[JOB_IGD_UNPINHOLE] = { [NO_URL] = true,
 					[OTHER_HOST] = true,
 					[NO_UNIQUE] = true },
+		[JOB_RESOLVE] = { [NO_URL] = true, [OTHER_HOST] = true },
 	};
 
 	for (unsigned int kind = 0; kind < JOB_KINDS; kind++) {

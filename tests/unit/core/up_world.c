@@ -93,14 +93,12 @@ static void send_answer(const struct worker_answer *answer, uint64_t delay)
 
 static void send_job(const struct worker_job *job)
 {
-	const bool igd = job_role(job->kind) == WORKER_IGD;
-
 	W.last[job->kind] = *job;
 	W.times[job->kind][W.jobs[job->kind]++ % WORLD_TIMES] = W.now;
 	up_job_must_be_good(job);
 	if (job->kind == JOB_LISTEN || job->kind == JOB_IGNORE)
 		return;
-	if (!igd && is_lost())
+	if (job_role(job->kind) == WORKER_DATAGRAM && is_lost())
 		return;
 	*put_message(W.now + W.delay) = (struct message){
 		.at = W.now + W.delay ? W.now + W.delay : 1,
@@ -120,8 +118,24 @@ static void answer_stun(const struct worker_job *job)
 		.external_port = 4000,
 	};
 
-	if (!address_is_any(&W.stun_sees))
+	if (!address_is_any(&W.stun_sees) &&
+	    (address_is_any(&W.stun_at) || address_equal(&W.stun_at, &job->router)))
 		send_answer(&answer, W.delay);
+}
+
+static void answer_name(const struct worker_job *job)
+{
+	struct worker_answer answer = {
+		.serial = job->serial,
+		.kind = ANSWER_JOB,
+		.job = JOB_RESOLVE,
+		.result = W.named,
+		.lifetime = W.name_lifetime,
+	};
+
+	if (W.named == 0)
+		memcpy(answer.addresses, W.names, sizeof(answer.addresses));
+	send_answer(&answer, W.delay);
 }
 
 static void arrive_at_router(const struct worker_job *job)
@@ -132,6 +146,10 @@ static void arrive_at_router(const struct worker_job *job)
 
 	if (job->kind == JOB_STUN_BIND) {
 		answer_stun(job);
+		return;
+	}
+	if (job->kind == JOB_RESOLVE) {
+		answer_name(job);
 		return;
 	}
 	if (r == WORLD_ROUTERS || !sim_answer(&W.routers[r], job, W.now, &answer))

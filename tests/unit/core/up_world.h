@@ -47,6 +47,11 @@ struct up_world {
 	unsigned int delay; /* ms, each way */
 	bool store_fails, igd_dies;
 	struct in6_addr stun_sees; /* any: no answer */
+	struct in6_addr stun_at;   /* whom it is asked of; any: whoever */
+	/* what name servers say: an errno, addresses, for how many seconds */
+	int named;
+	struct in6_addr names[WORKER_ADDRESSES_MAX];
+	uint32_t name_lifetime;
 	struct upstream_row rows[WORLD_ROWS];
 	size_t n_rows;
 	struct message *messages;

@@ -346,13 +346,13 @@ Test(changes, what_becomes_of_a_mapping_upstream_is_told)
 /* ------------------------------------------------------------ filters */
 
 /* With the wish of the policy nobody asked for it. */
-Test(changes, what_is_refused_upstream_is_a_problem_where_it_was_asked_for)
+Test(changes, what_is_not_held_upstream_is_a_problem_where_it_was_asked_for)
 {
 	static const struct {
 		enum upstream_state state;
 		size_t n;
 	} cases[] = {
-		{ UPSTREAM_STATE_OFF, 1 },     { UPSTREAM_STATE_NO_ROUTER, 1 },
+		{ UPSTREAM_STATE_OFF, 2 },     { UPSTREAM_STATE_NO_ROUTER, 1 },
 		{ UPSTREAM_STATE_ASKING, 1 },  { UPSTREAM_STATE_MAPPED, 1 },
 		{ UPSTREAM_STATE_REFUSED, 2 }, { UPSTREAM_STATE_UNANSWERED, 2 },
 	};

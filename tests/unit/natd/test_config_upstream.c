@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "natd/config/config.h"
@@ -72,4 +73,35 @@ Test(config_upstream, what_routers_are_asked_for_is_taken)
 	cr_expect_eq(config->forwards[1].change.mapping.upstream, UPSTREAM_DEFAULT);
 	cr_expect_eq(config->forwards[1].upstream_line, 0);
 	config_free(config);
+}
+
+Test(config_upstream, a_stun_server_has_an_address_or_a_name)
+{
+	static const struct {
+		const char *given, *address, *name;
+		uint16_t port;
+	} cases[] = {
+		{ "203.0.113.9", "203.0.113.9", "", 3478 },
+		{ "203.0.113.9:19302", "203.0.113.9", "", 19302 },
+		{ "stun.example.org", "0.0.0.0", "stun.example.org", 3478 },
+		{ "stun.example.org.:19302", "0.0.0.0", "stun.example.org.", 19302 },
+		{ "gateway", "0.0.0.0", "gateway", 3478 },
+	};
+	char text[256], address[INET6_ADDRSTRLEN];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct upstream_options *o;
+		struct config *config;
+
+		snprintf(text, sizeof(text),
+			 "wan { interfaces = {\"w\"} } upstream { stun = \"%s\" }",
+			 cases[i].given);
+		config = load(text);
+		o = &config->upstream;
+		cr_expect_str_eq(o->stun_name, cases[i].name);
+		cr_expect_str_eq(address_format(&o->stun.addr, address),
+				 cases[i].address);
+		cr_expect_eq(o->stun.port, cases[i].port, "%s", cases[i].given);
+		config_free(config);
+	}
 }

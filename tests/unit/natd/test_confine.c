@@ -32,7 +32,7 @@
 #include "natd/workers/confine.h"
 #include "natd/workers/landlock.h"
 
-#define KINDS (CONFINE_IGD + 1)
+#define KINDS (CONFINE_RESOLVER + 1)
 
 /* ------------------------------------------------------------ system calls */
 
@@ -88,10 +88,26 @@ static int may_tcp6(void)
 	return socket_of(AF_INET6, SOCK_STREAM);
 }
 
+/* As libresolv asks for them. */
+static int may_udp_unnamed(void)
+{
+	return made(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+}
+
+static int may_tcp_unnamed(void)
+{
+	return made(socket(AF_INET6, SOCK_STREAM, 0));
+}
+
+static int may_bind(void)
+{
+	return bind(-1, NULL, 0) < 0 && errno == EPERM ? EPERM : 0;
+}
+
 /* What else the kernel has of these types, or would load a module for. */
 static int may_other_datagrams(void)
 {
-	static const int others[] = { IPPROTO_UDPLITE, IPPROTO_ICMP, 0 };
+	static const int others[] = { IPPROTO_UDPLITE, IPPROTO_ICMP };
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		if (protocol_of(AF_INET, SOCK_DGRAM, others[i]) != EPERM)
@@ -102,7 +118,7 @@ static int may_other_datagrams(void)
 
 static int may_other_streams(void)
 {
-	static const int others[] = { IPPROTO_MPTCP, IPPROTO_SCTP, 0 };
+	static const int others[] = { IPPROTO_MPTCP, IPPROTO_SCTP };
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		if (protocol_of(AF_INET6, SOCK_STREAM, others[i]) != EPERM)
@@ -283,6 +299,11 @@ static int may_open(void)
 	return made(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
 }
 
+static int may_write(void)
+{
+	return made(open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
+
 static int may_set_alarm(void)
 {
 	alarm(100);
@@ -314,46 +335,50 @@ static int may_live(void)
 static const struct question {
 	const char *name;
 	int (*may)(void);
-	int answer[KINDS]; /* natd, nursery, datagram, igd: 0 or errno */
+	int answer[KINDS]; /* natd, nursery, datagram, igd, resolver: 0 or errno */
 } questions[] = {
-	{ "live", may_live, { 0, 0, 0, 0 } },
-	{ "execve", may_execute, { NO, NO, NO, NO } },
-	{ "execveat", may_execute_open, { NO, NO, NO, NO } },
-	{ "UDP", may_udp, { NO, 0, 0, NO } },
-	{ "UDP over IPv6", may_udp6, { NO, 0, 0, NO } },
-	{ "TCP", may_tcp, { NO, 0, NO, 0 } },
-	{ "TCP over IPv6", may_tcp6, { NO, 0, NO, 0 } },
-	{ "other datagrams", may_other_datagrams, { NO, NO, NO, NO } },
-	{ "other streams", may_other_streams, { NO, NO, NO, NO } },
-	{ "raw IP", may_raw, { NO, NO, NO, NO } },
-	{ "packets", may_packet, { NO, NO, NO, NO } },
-	{ "netlink", may_netlink, { 0, NO, NO, NO } },
-	{ "UNIX", may_unix, { 0, NO, NO, NO } },
-	{ "a pair", may_pair, { 0, 0, NO, NO } },
-	{ "fork", may_fork, { NO, 0, NO, NO } },
-	{ "a namespace", may_new_namespace, { NO, NO, NO, NO } },
-	{ "unshare", may_unshare, { NO, NO, NO, NO } },
-	{ "kill natd", may_signal, { NO, NO, NO, NO } },
-	{ "tgkill natd", may_signal_thread, { NO, NO, NO, NO } },
-	{ "a signal by F_SETOWN", may_signal_by_descriptor, { 0, NO, NO, NO } },
-	{ "F_SETFL", may_block, { 0, 0, 0, 0 } },
-	{ "SO_ATTACH_FILTER", may_filter_socket, { 0, NO, NO, NO } },
-	{ "TCP_ULP", may_change_transport, { 0, NO, NO, NO } },
-	{ "SO_BINDTOIFINDEX", may_bind_to_interface, { 0, 0, 0, 0 } },
-	{ "IP_ADD_MEMBERSHIP", may_join_group, { 0, 0, 0, NO } },
-	{ "SO_RCVTIMEO", may_wait_for_stream, { 0, 0, NO, 0 } },
-	{ "ptrace", may_trace, { NO, NO, NO, NO } },
-	{ "mount", may_mount, { NO, NO, NO, NO } },
-	{ "bpf", may_bpf, { NO, NO, NO, NO } },
-	{ "keyctl", may_keys, { NO, NO, NO, NO } },
-	{ "io_uring", may_uring, { NO, NO, NO, NO } },
-	{ "setrlimit", may_raise_limit, { NO, 0, NO, NO } },
-	{ "getrlimit", may_read_limit, { 0, 0, NO, NO } },
-	{ "code", may_make_code, { NO, NO, NO, NO } },
-	{ "code of data", may_turn_into_code, { NO, NO, NO, NO } },
-	{ "100 MiB", may_take_memory, { 0, 0, ENOMEM, ENOMEM } },
-	{ "open", may_open, { EACCES, NO, NO, NO } },
-	{ "alarm", may_set_alarm, { NO, 0, NO, 0 } },
+	{ "live", may_live, { 0, 0, 0, 0, 0 } },
+	{ "execve", may_execute, { NO, NO, NO, NO, NO } },
+	{ "execveat", may_execute_open, { NO, NO, NO, NO, NO } },
+	{ "UDP", may_udp, { NO, 0, 0, NO, NO } },
+	{ "UDP over IPv6", may_udp6, { NO, 0, 0, NO, NO } },
+	{ "TCP", may_tcp, { NO, 0, NO, 0, NO } },
+	{ "TCP over IPv6", may_tcp6, { NO, 0, NO, 0, NO } },
+	{ "UDP by no name", may_udp_unnamed, { NO, 0, NO, NO, 0 } },
+	{ "TCP by no name", may_tcp_unnamed, { NO, 0, NO, NO, 0 } },
+	{ "bind", may_bind, { 0, 0, 0, 0, NO } },
+	{ "write a file", may_write, { EACCES, NO, NO, NO, NO } },
+	{ "other datagrams", may_other_datagrams, { NO, NO, NO, NO, NO } },
+	{ "other streams", may_other_streams, { NO, NO, NO, NO, NO } },
+	{ "raw IP", may_raw, { NO, NO, NO, NO, NO } },
+	{ "packets", may_packet, { NO, NO, NO, NO, NO } },
+	{ "netlink", may_netlink, { 0, NO, NO, NO, NO } },
+	{ "UNIX", may_unix, { 0, NO, NO, NO, NO } },
+	{ "a pair", may_pair, { 0, 0, NO, NO, NO } },
+	{ "fork", may_fork, { NO, 0, NO, NO, NO } },
+	{ "a namespace", may_new_namespace, { NO, NO, NO, NO, NO } },
+	{ "unshare", may_unshare, { NO, NO, NO, NO, NO } },
+	{ "kill natd", may_signal, { NO, NO, NO, NO, NO } },
+	{ "tgkill natd", may_signal_thread, { NO, NO, NO, NO, NO } },
+	{ "a signal by F_SETOWN", may_signal_by_descriptor, { 0, NO, NO, NO, NO } },
+	{ "F_SETFL", may_block, { 0, 0, 0, 0, 0 } },
+	{ "SO_ATTACH_FILTER", may_filter_socket, { 0, NO, NO, NO, NO } },
+	{ "TCP_ULP", may_change_transport, { 0, NO, NO, NO, NO } },
+	{ "SO_BINDTOIFINDEX", may_bind_to_interface, { 0, 0, 0, 0, NO } },
+	{ "IP_ADD_MEMBERSHIP", may_join_group, { 0, 0, 0, NO, NO } },
+	{ "SO_RCVTIMEO", may_wait_for_stream, { 0, 0, NO, 0, NO } },
+	{ "ptrace", may_trace, { NO, NO, NO, NO, NO } },
+	{ "mount", may_mount, { NO, NO, NO, NO, NO } },
+	{ "bpf", may_bpf, { NO, NO, NO, NO, NO } },
+	{ "keyctl", may_keys, { NO, NO, NO, NO, NO } },
+	{ "io_uring", may_uring, { NO, NO, NO, NO, NO } },
+	{ "setrlimit", may_raise_limit, { NO, 0, NO, NO, NO } },
+	{ "getrlimit", may_read_limit, { 0, 0, NO, NO, NO } },
+	{ "code", may_make_code, { NO, NO, NO, NO, NO } },
+	{ "code of data", may_turn_into_code, { NO, NO, NO, NO, NO } },
+	{ "100 MiB", may_take_memory, { 0, 0, ENOMEM, ENOMEM, ENOMEM } },
+	{ "open", may_open, { EACCES, EACCES, NO, NO, NO } },
+	{ "alarm", may_set_alarm, { NO, 0, NO, 0, 0 } },
 };
 
 static int confine_as(enum confinement who, const struct confine_path *paths, size_t n)
@@ -369,7 +394,8 @@ static int confine_as(enum confinement who, const struct confine_path *paths, si
 /* What Landlock alone refuses is not refused by a kernel without it, or an old one. */
 static bool is_told_by_landlock(const struct question *q, size_t who)
 {
-	return (q->may == may_open && who == CONFINE_NATD) ||
+	return ((q->may == may_open || q->may == may_write) && who == CONFINE_NATD) ||
+	       (q->may == may_open && who == CONFINE_NURSERY) ||
 	       ((q->may == may_signal || q->may == may_signal_thread) &&
 		who == CONFINE_NURSERY);
 }
@@ -378,7 +404,7 @@ static int ask(void *userdata)
 {
 	const struct question *q = ((void **)userdata)[0];
 	const size_t who = *(size_t *)((void **)userdata)[1];
-	const int needs = q->may == may_open ? 1 : 6;
+	const int needs = q->may == may_open || q->may == may_write ? 1 : 6;
 	int got;
 
 	if (confine_as(who, NULL, 0))
@@ -410,6 +436,7 @@ static int ask_within(void *userdata)
 		return 1;
 	BOX_CHECK(may_udp() == (who == CONFINE_DATAGRAM ? 0 : EPERM));
 	BOX_CHECK(may_tcp() == (who == CONFINE_IGD ? 0 : EPERM));
+	BOX_CHECK(may_udp_unnamed() == (who == CONFINE_RESOLVER ? 0 : EPERM));
 	BOX_CHECK(may_fork() == EPERM && may_execute() == EPERM && may_open() == EPERM);
 	return may_live();
 }
@@ -418,6 +445,7 @@ Test(confine, a_worker_is_confined_within_the_nursery)
 {
 	box_run(ask_within, &(size_t){ CONFINE_DATAGRAM });
 	box_run(ask_within, &(size_t){ CONFINE_IGD });
+	box_run(ask_within, &(size_t){ CONFINE_RESOLVER });
 }
 
 static int abort_confined(void *userdata)

@@ -214,6 +214,8 @@ static int look_at_limits(void *userdata)
 		{ RLIMIT_NOFILE, 32 },
 	};
 	struct rlimit now;
+	const size_t who = *(size_t *)userdata;
+	const int protocol = who == CONFINE_RESOLVER ? 0 : IPPROTO_TCP;
 	int fd = -1, last = -1;
 
 	if (confine_as(CONFINE_NURSERY, NULL, 0))
@@ -223,9 +225,9 @@ static int look_at_limits(void *userdata)
 		BOX_CHECK(now.rlim_cur == limits[i].value &&
 			  now.rlim_max == now.rlim_cur);
 	}
-	if (confine_as(*(size_t *)userdata, NULL, 0))
+	if (confine_as(who, NULL, 0))
 		return 1;
-	while ((fd = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)) >= 0)
+	while ((fd = socket(AF_INET, SOCK_STREAM, protocol)) >= 0)
 		last = fd;
 	BOX_CHECK(errno == EMFILE && last == 31, "%d: %m", last);
 	BOX_CHECK(mmap(NULL, 100 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
@@ -237,6 +239,7 @@ static int look_at_limits(void *userdata)
 Test(confine_files, descriptors_files_and_memory_are_bounded)
 {
 	box_run(look_at_limits, &(size_t){ CONFINE_IGD });
+	box_run(look_at_limits, &(size_t){ CONFINE_RESOLVER });
 }
 
 static int have_less(void *userdata)

@@ -117,7 +117,7 @@ static uint64_t second_in(uint64_t ms)
 /* Until @n leases have ended, or nothing more happens. */
 static void run_until(size_t n)
 {
-	while (expired < n && sd_event_run(event, 5 * UINT64_C(1000000)) > 0)
+	while (expired < n && sd_event_run(event, 20 * UINT64_C(1000000)) > 0)
 		;
 	cr_assert_eq(expired, n, "%zu", expired);
 }
@@ -134,7 +134,7 @@ Test(leases_many, ten_thousand_that_end_in_one_second_are_one_transaction)
 	leases_rearm(leases);
 	run_until(10000);
 	cr_expect_geq(lease_clock_now(&lease_clock), second);
-	cr_expect_leq(lease_clock_now(&lease_clock), second + 5 * SECOND);
+	cr_expect_leq(lease_clock_now(&lease_clock), second + 20 * SECOND);
 	cr_expect_eq(transactions, 1, "%zu", transactions);
 	cr_expect_eq(others, 0);
 	cr_expect_eq(fake.store_sequence, 1);

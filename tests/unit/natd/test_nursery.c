@@ -30,7 +30,8 @@ static bool is_status(pid_t pid, const char *name, const char *wanted)
 
 static int start_both(void *userdata)
 {
-	static const char *const names[] = { "natd-datagram", "natd-igd" };
+	static const char *const names[] = { "natd-datagram", "natd-igd",
+					     "natd-resolver" };
 	struct nursery nursery;
 	char packet[8], parent[16];
 

@@ -323,6 +323,7 @@ Test(peer, without_the_right_is_told_what_it_has)
 	char detail[128], cure[128];
 
 	peer_refusal(&changer, "natd", detail, sizeof(detail), cure, sizeof(cure));
-	cr_expect_str_eq(detail, "uid 7 may not do that, but look, and change mappings.");
-	cr_expect_str_eq(cure, "natd.conf's access block says who may what.");
+	cr_expect_str_eq(detail,
+			 "uid 7 may look and change mappings, but may not do that.");
+	cr_expect_str_eq(cure, "Ask as root: use sudo.");
 }

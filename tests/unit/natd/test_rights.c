@@ -156,8 +156,10 @@ Test(rights, a_flush_removes_what_is_ones_own)
 
 Test(rights, natd_as_a_whole_is_for_those_who_may_do_all)
 {
-	expect_denied("POST /v1/resync", NULL, "uid 1000 may not do that");
-	expect_denied("POST /v1/reload", NULL, "uid 1000 may not do that");
+	expect_denied("POST /v1/resync", NULL,
+		      "uid 1000 may look and change mappings, but may not do that");
+	expect_denied("POST /v1/reload", NULL,
+		      "uid 1000 may look and change mappings, but may not do that");
 	json_decref(api_json(&api, "GET /v1/status", NULL, 200));
 	become(0);
 	json_decref(api_json(&api, "POST /v1/resync", NULL, 200));
@@ -179,8 +181,8 @@ Test(rights, who_may_look_looks_alone)
 	for (size_t i = 0; i < ARRAY_SIZE(looks); i++)
 		json_decref(api_json(&api, looks[i], NULL, 200));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		expect_denied(others[i], NULL, "may not do that, but look");
-	expect_denied("POST /v1/mappings", addition("8080", ""), "but look");
-	expect_denied("PATCH /v1/mappings/1", "{\"name\":null}", "but look");
+		expect_denied(others[i], NULL, "may look, but may not do that");
+	expect_denied("POST /v1/mappings", addition("8080", ""), "may look, but may not");
+	expect_denied("PATCH /v1/mappings/1", "{\"name\":null}", "may look, but may not");
 	cr_expect_eq(table_size(api.gw->table), 1);
 }

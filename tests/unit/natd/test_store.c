@@ -132,7 +132,7 @@ Test(store, a_list_with_one_row_in_the_way_is_not_written_at_all)
 	shelf_sql(&shelf,
 		  "INSERT INTO mapping VALUES (7, '', 'tcp', '*4', 999, "
 		  "'10.0.0.1', 999, 'admin', 0, 1, 1, 1, 0, 1, 0, 0, 0, '', '', '', 1, "
-		  "'', 0, 0)");
+		  "'')");
 	put_additions(text, 1, 32);
 	cr_expect_eq(shelf_ask(&shelf, text), -EUCLEAN);
 	shelf_sql(&shelf, "DELETE FROM mapping WHERE id = 7");

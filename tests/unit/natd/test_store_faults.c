@@ -209,7 +209,7 @@ Test(store_faults, a_row_that_others_added_is_in_the_way)
 		"INSERT INTO mapping SELECT 77, 'x', protocol, external_address, 81, "
 		"internal_address, 81, origin, owner_uid, enabled, created, changed, "
 		"changed_by, n_ports, lifetime, expires, suffix, lan, comment, remotes, 0, "
-		"upstream, held, auto_port FROM mapping WHERE id = 1");
+		"upstream FROM mapping WHERE id = 1");
 	cr_expect_eq(shelf_ask(&shelf, "+tcp 81 10.0.0.1:81"), -EUCLEAN);
 	cr_expect_eq(store_sequence(shelf.store), 1);
 }

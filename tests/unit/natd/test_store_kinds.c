@@ -112,8 +112,7 @@ Test(store_kinds, an_administrator_can_read_them)
 	cr_expect_str_eq(column("lifetime", "lease"), "3600");
 	cr_expect_str_eq(column("upstream", "must"), "required");
 	cr_expect_str_eq(column("upstream", "web"), "");
-	cr_expect_str_eq(column("held", "must"), "0");
-	cr_expect_str_eq(column("auto_port", "any-port"), "1");
+	cr_expect_str_eq(column("upstream", "any-port"), "auto-port");
 }
 
 /* What is kept of a suffix is right in whatever prefix its LAN has tomorrow. */
@@ -248,7 +247,7 @@ static int insert_again(const char *name, const char *internal)
 		 "INSERT INTO mapping SELECT id + 1000, '', protocol, external_address, "
 		 "external_port, %s, internal_port, origin, owner_uid, enabled, created, "
 		 "changed, changed_by, n_ports, lifetime, expires, suffix, lan, comment, "
-		 "remotes, checksum, upstream, held, auto_port FROM mapping "
+		 "remotes, checksum, upstream FROM mapping "
 		 "WHERE name = '%s'",
 		 internal, name);
 	cr_assert_eq(sqlite3_open(shelf_path(&shelf, "natd.db"), &db), SQLITE_OK);
@@ -354,7 +353,7 @@ Test(store_kinds, what_the_router_above_us_holds_no_more_ends_too)
 	patch("must", &held);
 	cr_expect(named("must")->held);
 	shelf_expect(&shelf);
-	cr_expect_str_eq(column("held", "must"), "1");
+	cr_expect_str_eq(column("upstream", "must"), "required held");
 	cr_expect_str_eq(endings(), "");
 	patch("must", &lost);
 	cr_expect_str_eq(endings(), "udp 0.0.0.0:6001-6002\n");

@@ -273,8 +273,10 @@ Test(store_rot, a_wrong_value_in_any_column_is_found)
 		"upstream = 'no'",
 		"upstream = 'default'",
 		"upstream = 'perhaps'",
-		"held = 1",
-		"auto_port = 1",
+		"upstream = 'held'",
+		"upstream = 'auto-port'",
+		"upstream = 'auto-port held'",
+		"upstream = ' '",
 		"checksum = checksum + 1",
 		"id = 3",
 	};
@@ -307,7 +309,7 @@ Test(store_rot, a_row_that_took_the_place_of_another_is_found)
 		"INSERT INTO mapping SELECT id + 1, 'twin', 'udp', external_address, "
 		"external_port, internal_address, internal_port, origin, owner_uid, enabled, "
 		"created, changed, changed_by, n_ports, lifetime, expires, suffix, lan, "
-		"comment, remotes, checksum, upstream, held, auto_port FROM mapping "
+		"comment, remotes, checksum, upstream FROM mapping "
 		"WHERE id = 1",
 		-EUCLEAN, "mapping 2 does not fit its checksum");
 }
@@ -357,7 +359,7 @@ static void row_is_found(uint64_t id, const char *name, const char *words)
 		sql, sizeof(sql),
 		"DROP INDEX mapping_name; INSERT INTO mapping VALUES (%llu, '%s', 'tcp', '*4', "
 		"81, '10.0.0.9', 81, 'admin', 0, 1, 1000, 1000, 0, 1, 0, 0, 0, '', '', '', "
-		"%lld, '', 0, 0)",
+		"%lld, '')",
 		(unsigned long long)id, name, (long long)store_checksum_mapping(&m));
 	loads_as(sql, -EUCLEAN, words);
 }

@@ -124,6 +124,8 @@ static void say_upstream(void *userdata, const struct upstream_row *row)
 	    row->internal_port, address_format(&row->external, external),
 	    row->external_port, row->unique, row->nonce[0],
 	    row->nonce[WORKER_NONCE_LEN - 1], row->expires, row->url[0] ? row->url : "-");
+	if (row->epoch_at)
+		say("  epoch %u at %" PRIu64 "\n", row->epoch, row->epoch_at);
 }
 
 static void say_anchor(void)

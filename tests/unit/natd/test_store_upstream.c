@@ -47,6 +47,8 @@ static struct upstream_row make_row(uint64_t id)
 	return (struct upstream_row){
 		.id = id,
 		.expires = 1000 * id,
+		.epoch = (uint32_t)(100 + id),
+		.epoch_at = 900 * id,
 		.wan = "wan0",
 		.router = address("192.168.0.1"),
 		.internal = address("192.168.0.2"),
@@ -63,13 +65,15 @@ static struct upstream_row make_row(uint64_t id)
 static void make_long(struct upstream_row *row)
 {
 	row->speech = UPSTREAM_IGD;
+	row->epoch_at = row->epoch = 0;
 	memset(row->url, 'x', sizeof(row->url) - 1);
 	memcpy(row->url, "http://192.168.0.1/", 19);
 }
 
 static bool same_row(const struct upstream_row *a, const struct upstream_row *b)
 {
-	return a->id == b->id && a->expires == b->expires && !strcmp(a->wan, b->wan) &&
+	return a->id == b->id && a->expires == b->expires && a->epoch == b->epoch &&
+	       a->epoch_at == b->epoch_at && !strcmp(a->wan, b->wan) &&
 	       address_equal(&a->router, &b->router) &&
 	       address_equal(&a->internal, &b->internal) &&
 	       address_equal(&a->external, &b->external) &&
@@ -147,9 +151,12 @@ Test(store_upstream, every_field_comes_back)
 	changes[1].row.internal = address("2001:db8:f::2");
 	changes[1].row.external = address_any6;
 	changes[1].row.external_port = 0;
+	changes[1].row.epoch_at = changes[1].row.epoch = 0;
 	strcpy(changes[1].row.url, "http://[2001:db8:f::1]:5000/rootDesc.xml");
 	changes[2].row.speech = UPSTREAM_NATPMP;
 	changes[2].row.expires = 0;
+	changes[2].row.epoch = UINT32_MAX;
+	changes[2].row.epoch_at = INT64_MAX;
 	strcpy(changes[2].row.wan, "abcdefghijklmno");
 	cr_assert_eq(store_put_upstream(shelf.store, changes, ARRAY_SIZE(changes)), 0);
 	cr_expect_eq(store_sequence(shelf.store), 1, "that is no change");
@@ -199,6 +206,10 @@ Test(store_upstream, damaged_and_flawed_rows_are_passed_over)
 {
 	static const char *const wrong[] = {
 		"expires = expires + 1",
+		"epoch = epoch + 1",
+		"epoch = 4294967296 + epoch",
+		"epoch_at = epoch_at + 1",
+		"epoch_at = 0",
 		"wan = 'wan1'",
 		"wan = 'an interface with a long name'",
 		"router = '192.168.0.3'",
@@ -248,6 +259,10 @@ Test(store_upstream, a_row_that_makes_no_sense_is_none)
 	struct store_upstream_change change = { .row = make_row(1) };
 
 	change.row.internal_port = 0;
+	cr_assert_eq(store_put_upstream(shelf.store, &change, 1), 0);
+	cr_expect_str_eq(ids(-EUCLEAN), "");
+	change.row = make_row(1);
+	change.row.epoch_at = 0;
 	cr_assert_eq(store_put_upstream(shelf.store, &change, 1), 0);
 	cr_expect_str_eq(ids(-EUCLEAN), "");
 }

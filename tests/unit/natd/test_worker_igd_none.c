@@ -42,7 +42,6 @@ Test(worker_igd_none, every_job_is_refused_and_nothing_ends, .timeout = 20)
 	pid_t pid = start(&fd);
 
 	cr_assert_eq(address_parse("192.168.1.1", &job.router), 0);
-	cr_assert_eq(send(fd, "hello", 5, MSG_NOSIGNAL), 5);
 	for (int i = 0; i < 3; i++, job.serial++) {
 		cr_assert_eq(send(fd, &job, sizeof(job), MSG_NOSIGNAL),
 			     (ssize_t)sizeof(job));
@@ -54,4 +53,15 @@ Test(worker_igd_none, every_job_is_refused_and_nothing_ends, .timeout = 20)
 	close(fd);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_assert_eq(status, 0);
+}
+
+Test(worker_igd_none, what_is_no_job_ends_it, .timeout = 20)
+{
+	int fd, status = -1;
+	pid_t pid = start(&fd);
+
+	cr_assert_eq(send(fd, "hello", 5, MSG_NOSIGNAL), 5);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == WORKER_UNREADABLE);
+	close(fd);
 }

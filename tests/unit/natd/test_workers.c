@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
@@ -35,6 +36,31 @@ static int serve(void *userdata)
 Test(workers, are_started_when_they_are_wanted_and_answer, .timeout = 30)
 {
 	box_run(serve, NULL);
+}
+
+/* natd looks at what it sends: a worker that cannot read it would end. */
+static int send_nonsense(void *userdata)
+{
+	struct worker_job job = { .serial = 1, .kind = JOB_IGD_OPEN, .ifindex = 1 };
+
+	if (world_begin())
+		return 1;
+	inet_pton(AF_INET6, "::ffff:192.0.2.1", &job.router);
+	BOX_CHECK(workers_send(world.workers, WORKER_IGD, &job) == -EINVAL);
+	workers_want(world.workers, WORKER_IGD, true);
+	BOX_CHECK(UNTIL(world.up[WORKER_IGD]));
+	BOX_CHECK(workers_send(world.workers, WORKER_IGD, &job) == -EINVAL);
+	job.kind = JOB_LISTEN;
+	BOX_CHECK(workers_send(world.workers, WORKER_IGD, &job) == -EINVAL,
+		  "another role's");
+	BOX_CHECK(send_job(WORKER_IGD, 7, 0) == 0 && UNTIL(world.serial == 7));
+	BOX_CHECK(world.downs == 0);
+	return world_end();
+}
+
+Test(workers, are_sent_nothing_that_is_no_job, .timeout = 30)
+{
+	box_run(send_nonsense, NULL);
 }
 
 static int dismiss(void *userdata)

@@ -155,9 +155,9 @@ void program_stop(struct program *program)
 	close(program->out);
 }
 
-struct program router_start(const char *options)
+static struct program python_start(const char *script, const char *options)
 {
-	const char *argv[16] = { "/usr/bin/python3", ROUTER_PY };
+	const char *argv[16] = { "/usr/bin/python3", script };
 	char words[256];
 	size_t n = 2;
 	struct program program;
@@ -168,6 +168,16 @@ struct program router_start(const char *options)
 	program = start_there(argv);
 	program_expect(&program, "ready\n");
 	return program;
+}
+
+struct program router_start(const char *options)
+{
+	return python_start(ROUTER_PY, options);
+}
+
+struct program names_start(const char *options)
+{
+	return python_start(NAMES_PY, options);
 }
 
 /* Until the command succeeds there. */
@@ -251,9 +261,12 @@ static const struct role {
 	enum confinement confinement;
 	int (*main)(int fd);
 	const char *name;
+	int (*prepare)(void);
 } roles[] = {
-	[WORKER_DATAGRAM] = { CONFINE_DATAGRAM, worker_datagram, "datagram" },
-	[WORKER_IGD] = { CONFINE_IGD, worker_igd, "igd" },
+	[WORKER_DATAGRAM] = { CONFINE_DATAGRAM, worker_datagram, "datagram", NULL },
+	[WORKER_IGD] = { CONFINE_IGD, worker_igd, "igd", NULL },
+	[WORKER_RESOLVER] = { CONFINE_RESOLVER, worker_resolver, "resolver",
+			      worker_resolver_prepare },
 };
 
 /* As the nursery does: natd/workers/nursery_child.c. */
@@ -265,6 +278,8 @@ static _Noreturn void be_worker(const struct role *role, int fd)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(fd, 3);
 	closefrom(4);
+	if (role->prepare && role->prepare() < 0)
+		_exit(125);
 	if (confine(role->confinement, NULL, 0, &confined, &why) < 0) {
 		fprintf(stderr, "%s\n", why.text);
 		_exit(126);
@@ -381,6 +396,11 @@ struct worker_job job_of(enum worker_job_kind kind)
 		.text = "web",
 	};
 
+	if (kind == JOB_RESOLVE) {
+		job.ifindex = 0;
+		job.router = address_any6;
+		strcpy(job.url, "well.example.org");
+	}
 	for (size_t i = 0; i < sizeof(job.nonce); i++)
 		job.nonce[i] = (uint8_t)(serial * 7 + i);
 	return job;

@@ -41,6 +41,8 @@ void on_router(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** router_start() - tests/fake/router.py with @options, separated by blanks; returns when
  * it listens */
 struct program router_start(const char *options);
+/** names_start() - the same of tests/fake/names.py */
+struct program names_start(const char *options);
 /** miniupnpd_start() - with an empty table; returns when it listens. Skips the test where
  * MINIUPNPD is not set */
 struct program miniupnpd_start(void);

@@ -2,6 +2,7 @@
 #include "workers_fixture.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 #include "box.h"
 #include "core/cleanup.h"
@@ -125,12 +126,26 @@ struct worker_status status_now(enum worker_role role)
 
 int send_job(enum worker_role role, uint64_t serial, char letter)
 {
+	static const struct {
+		enum worker_job_kind kind;
+		const char *url;
+	} jobs[] = {
+		[WORKER_DATAGRAM] = { JOB_LISTEN, "" },
+		[WORKER_IGD] = { JOB_IGD_OPEN, "http://192.0.2.1/" },
+		[WORKER_RESOLVER] = { JOB_RESOLVE, "server.example" },
+	};
 	struct worker_job job = {
 		.serial = serial,
-		.kind = role == WORKER_IGD ? JOB_IGD_OPEN : JOB_LISTEN,
+		.kind = jobs[role].kind,
+		.ifindex = 1,
 		.lifetime = (uint32_t)letter,
 	};
 
+	snprintf(job.url, sizeof(job.url), "%s", jobs[role].url);
 	inet_pton(AF_INET6, "::ffff:192.0.2.1", &job.router);
+	if (role == WORKER_RESOLVER) {
+		job.ifindex = 0;
+		job.router = in6addr_any;
+	}
 	return workers_send(world.workers, role, &job);
 }
