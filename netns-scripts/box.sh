@@ -70,15 +70,23 @@ dump()
 		# shellcheck disable=SC2086 # words
 		gw $section 2>&1 || true
 	done
+	echo "---- who runs, and what they wait for"
+	ps -eo pid,stat,wchan:24,args 2>&1 || true
+	dump_more || true
 	echo "---- natd's log"
 	cat /run/natd.log 2>/dev/null || true
 }
 
+# What a library of tests has to show besides.
+dump_more() { :; }
+
+# The reason stands last too: the rest is long.
 fail()
 {
 	VERDICT=fail
 	echo "FAIL: $*" >&2
 	[ ! -e /run/netns/gw ] || dump >&2
+	echo "FAIL: $*" >&2
 	exit 1
 }
 
@@ -245,7 +253,7 @@ ready() { [ -n "$(in_host "$1" ss -Hln"${2:0:1}" "sport = :$3")" ]; }
 serve()
 {
 	start "$1" "$PEER" serve "$2" "$3" "${4:-$1}"
-	wait_for 5 ready "$1" "$2" "$3" || fail "no server on $1, $2 $3"
+	wait_for 30 ready "$1" "$2" "$3" || fail "no server on $1, $2 $3"
 }
 
 # ask HOST tcp|udp ADDRESS PORT [OPTION...]: what came back

